@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The dialects of modpost: what differs between kernel releases, as data.
+
+Five releases are known exactly: 5.10, 6.1, 6.12, 7.2 and 7.3.  A release between two of them
+is given the dialect of the nearest one that shares its way of marking exports.  Tables of a
+size of their own (messages, device tables, section classes, layouts of the emitted source)
+stand in their own files, keyed by :attr:`Dialect.name`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from genksyms_py.kernel_release import KernelRelease, find_release
+from modpost_py.errors import DialectError
+
+KERNEL_VARIABLE = "MODPOST_KERNEL"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One release range of modpost; ``since`` is the first release of the range.
+
+    Every other field names one behaviour, in the order in which a run meets it.
+    """
+
+    name: str
+    since: KernelRelease
+    # command line
+    option_letters: str
+    list_may_be_stdin: bool
+    """``-T -`` reads the list from stdin; otherwise ``-`` is an ordinary file name."""
+    # run
+    newest_first: bool
+    """Modules, unresolved symbols and name spaces are kept newest first, exports in hash order."""
+    errors_stop_writing: bool
+    """An error makes the exit status 1 and keeps every later output file from being written."""
+    checks_precede_writes: bool
+    """All modules are checked before the first file is written; otherwise module by module."""
+    module_prefixes: bool
+    """Diagnostics about a module begin with its file name (the ``{M}`` of the message tables)."""
+    long_piece: Literal["fatal", "padded"]
+    """What becomes of a piece of output of 500 bytes or more: an error, or 499 bytes and NULs."""
+    # object files
+    suffix_check: Literal["never", "before opening", "after reading"]
+    only_relocatable: bool
+    """ET_EXEC and ET_DYN objects are refused."""
+    exports_from: Literal["ksymtab symbols", "export_symbol relocations"]
+    needs_modules_option: bool
+    """``.export_symbol`` relocations are exports only with ``-M``."""
+    crcs_from: Literal["crc symbols", "cmd files"]
+    namespaces_from: Literal["kstrtabns symbols", "export_symbol relocations"]
+    module_namespaces: bool
+    """``module:`` name spaces name the modules that may import a symbol."""
+    keeps_no_trim_symbols: bool
+    """``.no_trim_symbol`` names symbols that survive trimming."""
+    checks_description: Literal["never", "with -W", "always"]
+    finds_ignored_section_symbols: bool
+    """Undefined ``__start_X`` and ``__stop_X`` are the linker's business."""
+    # cross reference
+    needs_vmlinux: bool
+    """Undefined symbols are reported only when vmlinux or its dump was read."""
+    unresolved_limit: int | None
+    """How many undefined symbols of one run are printed."""
+    gpl_violation_is_fatal: bool
+    warns_of_unused_exports: bool
+    warns_of_static_exports: bool
+    # written files
+    writes_vmlinux_exports: bool
+    """``.vmlinux.export.c`` is written when vmlinux is among the objects."""
+    dump_modules_are_per_file: bool
+    """Equal module names in two dumps are two modules."""
+
+
+_5_10 = Dialect(
+    name="5.10",
+    since=KernelRelease(2, 5),
+    option_letters="ei:mnT:o:awENd:",
+    list_may_be_stdin=True,
+    newest_first=True,
+    errors_stop_writing=False,
+    checks_precede_writes=False,
+    module_prefixes=False,
+    long_piece="padded",
+    suffix_check="never",
+    only_relocatable=False,
+    exports_from="ksymtab symbols",
+    needs_modules_option=False,
+    crcs_from="crc symbols",
+    namespaces_from="kstrtabns symbols",
+    module_namespaces=False,
+    keeps_no_trim_symbols=False,
+    checks_description="never",
+    finds_ignored_section_symbols=False,
+    needs_vmlinux=True,
+    unresolved_limit=None,
+    gpl_violation_is_fatal=True,
+    warns_of_unused_exports=True,
+    warns_of_static_exports=True,
+    writes_vmlinux_exports=False,
+    dump_modules_are_per_file=False,
+)
+_6_1 = replace(
+    _5_10,
+    name="6.1",
+    since=KernelRelease(5, 19),
+    option_letters="ei:mnT:o:aWwENd:",
+    newest_first=False,
+    errors_stop_writing=True,
+    long_piece="fatal",
+    suffix_check="before opening",
+    only_relocatable=True,
+    crcs_from="cmd files",
+    needs_vmlinux=False,
+    unresolved_limit=10,
+    gpl_violation_is_fatal=False,
+    warns_of_unused_exports=False,
+    warns_of_static_exports=False,
+    writes_vmlinux_exports=True,
+)
+_6_12 = replace(
+    _6_1,
+    name="6.12",
+    since=KernelRelease(6, 5),
+    option_letters="ei:MmnT:to:au:WwENd:",
+    list_may_be_stdin=False,
+    checks_precede_writes=True,
+    long_piece="padded",
+    suffix_check="after reading",
+    exports_from="export_symbol relocations",
+    needs_modules_option=True,
+    namespaces_from="export_symbol relocations",
+    checks_description="with -W",
+)
+_7_2 = replace(
+    _6_12,
+    name="7.2",
+    since=KernelRelease(6, 14),
+    option_letters="ei:MmnT:to:au:WwENd:xb",
+    long_piece="fatal",
+    suffix_check="before opening",
+    module_namespaces=True,
+    keeps_no_trim_symbols=True,
+    checks_description="always",
+    finds_ignored_section_symbols=True,
+    dump_modules_are_per_file=True,
+)
+_7_3 = replace(_7_2, name="7.3", since=KernelRelease(7, 3), module_prefixes=True)
+
+#: Oldest first; a release belongs to the last dialect whose ``since`` it has reached.
+DIALECTS: tuple[Dialect, ...] = (_5_10, _6_1, _6_12, _7_2, _7_3)
+NEWEST = DIALECTS[-1]
+
+
+def dialect_of(release: str) -> Dialect:
+    """The dialect of a kernel release such as ``6.1`` or ``6.12.107+deb13-arm64``.
+
+    Raises :class:`DialectError` for a text that is no release or one older than 2.5.
+    """
+    try:
+        parsed = KernelRelease.parse(release)
+    except ValueError as error:
+        raise DialectError(str(error)) from None
+    found = [dialect for dialect in DIALECTS if dialect.since <= parsed]
+    if not found:
+        raise DialectError(f"kernel {release} is older than modpost (2.5)")
+    return found[-1]
+
+
+def choose_dialect(
+    kernel: str | None = None, environment: Mapping[str, str] | None = None, directory: Path | None = None
+) -> Dialect:
+    """The dialect for ``--kernel``'s value, else of the build under way, else the newest.
+
+    Raises :class:`DialectError`; its text names where the unreadable release came from.
+    """
+    if kernel is not None:
+        return dialect_of(kernel)
+    found = find_release(KERNEL_VARIABLE, os.environ if environment is None else environment, directory or Path())
+    if found is None:
+        return NEWEST
+    try:
+        return dialect_of(found.text)
+    except DialectError as error:
+        raise DialectError(f"{found.origin}: {error}") from None
