@@ -40,7 +40,7 @@ def _bit_maps(last_switch: int) -> tuple[_BitMap, ...]:
     )
 
 
-def _pieces(entry: Entry, maps: tuple[_BitMap, ...], beyond_last: int) -> Iterator[str]:
+def _pieces(entry: Entry, maps: tuple[_BitMap, ...]) -> Iterator[str]:
     """The alias after ``input:``, in the pieces that the C tool adds one by one."""
     flags = entry[0]
     for (separator, flag), value in zip(_NUMBERS, entry[1:5], strict=True):
@@ -48,18 +48,17 @@ def _pieces(entry: Entry, maps: tuple[_BitMap, ...], beyond_last: int) -> Iterat
     for bit_map, bits in zip(maps, entry[5:], strict=True):
         yield bit_map.separator
         if flags & bit_map.flag:
-            for bit in range(bit_map.first, bit_map.last + beyond_last):
+            for bit in range(bit_map.first, bit_map.last + 1):
                 if bits >> bit & 1:
                     yield f"{bit:X},*"
 
 
-def _rule(last_switch: int, with_last_bits: bool, joined: Callable[[Iterable[str], Reporter], str]) -> TableRule:
+def _rule(last_switch: int, joined: Callable[[Iterable[str], Reporter], str]) -> TableRule:
     maps = _bit_maps(last_switch)
-    beyond_last = 1 if with_last_bits else 0
 
     def aliases(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterator[str]:
         for entry in entries:
-            yield "input:" + joined(_pieces(entry, maps, beyond_last), reporter)
+            yield "input:" + joined(_pieces(entry, maps), reporter)
 
     members = ("flags", "bustype", "vendor", "product", "version", *(bit_map.member for bit_map in maps))
     return TableRule(members, aliases)
@@ -76,8 +75,7 @@ def _joined_within_bounds(pieces: Iterable[str], reporter: Reporter) -> str:
     return alias.text
 
 
-#: The last bit of each map is never looked at.
-INPUT_WITHOUT_LAST_BITS = _rule(last_switch=0x10, with_last_bits=False, joined=_joined)
-INPUT = _rule(last_switch=0x10, with_last_bits=True, joined=_joined)
+# Point releases before the end of 2024 (5.10.223, 6.1.0, 6.6.0) never looked at the last bit of each map.
+INPUT = _rule(last_switch=0x10, joined=_joined)
 #: The part after ``input:`` has an upper bound.
-INPUT_BOUNDED = _rule(last_switch=0x11, with_last_bits=True, joined=_joined_within_bounds)
+INPUT_BOUNDED = _rule(last_switch=0x11, joined=_joined_within_bounds)

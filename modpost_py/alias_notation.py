@@ -22,7 +22,7 @@ from typing import Any
 from modpost_py.device_layouts import DeviceLayout, Member, Target
 from modpost_py.messages import Reporter
 
-#: The values of the members that a rule reads, in the rule's order: ``int``, ``str`` for ``char[N]``,
+#: The values of the members that a rule reads, in the rule's order: ``int``, ``str`` for ``char[N]`` and ``texts[N]``,
 #: ``bytes`` for ``bytes[N]``; a ``bits[N]`` is an ``int`` whose bit i is the map's bit i.
 Entry = tuple[Any, ...]
 
@@ -133,7 +133,12 @@ class EntryReader:
         read = sorted({layout.members[name] for name in self._names}, key=lambda member: member.offset)
         self._struct = struct.Struct(_struct_format(layout, read))
         self._maps = [at for at, member in enumerate(read) if member.kind == "bits"]
-        self._texts = [(at, member.offset) for at, member in enumerate(read) if member.kind == "char"]
+        self._texts = [
+            # Of several texts the last one may begin anywhere, so that no NUL before the member's last byte ends it
+            (at, member.offset, member.offset + (member.size - 1 if member.kind == "texts" else 0))
+            for at, member in enumerate(read)
+            if member.kind in ("char", "texts")
+        ]
         positions = [[member.name for member in read].index(name) for name in self._names]
         in_order = positions == list(range(len(read)))
         self._reordered = None if in_order or len(positions) < 2 else itemgetter(*positions)
@@ -153,8 +158,8 @@ class EntryReader:
         characters = table.decode("latin-1")
         for begin, entry in zip(range(0, len(table), self.size), entries, strict=False):
             values = list(entry)
-            for at, offset in self._texts:
-                values[at] = characters[begin + offset : characters.index("\0", begin + offset)]
+            for at, first, last in self._texts:
+                values[at] = characters[begin + first : characters.index("\0", begin + last)]
             for at in self._maps:
                 values[at] = _bit_map(values[at], self._target)
             yield tuple(values)

@@ -39,7 +39,8 @@ def _upper(text: str) -> str:
 
 
 def _pnp_aliases(identifier: str) -> tuple[str, str]:
-    return f"pnp:d{identifier}*", f"acpi*:{_upper(identifier)}:*"
+    # an id without NUL runs on into what follows; only its upper case copy is cut
+    return f"pnp:d{identifier}*", f"acpi*:{_upper(identifier[:_ID_SIZE])}:*"
 
 
 def _pnp(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterator[str]:
@@ -47,11 +48,11 @@ def _pnp(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterat
         yield from _pnp_aliases(identifier)
 
 
-def _devices_of_card(devs: bytes) -> list[str]:
+def _devices_of_card(devs: str) -> list[str]:
     """The device ids of a card, up to the first empty one."""
     identifiers = []
     for at in range(0, _DEVS * _ID_SIZE, _ID_SIZE):
-        identifier = devs[at:].partition(b"\0")[0].decode("latin-1")
+        identifier = devs[at:].partition("\0")[0]
         if not identifier:
             break
         identifiers.append(identifier)
@@ -139,17 +140,18 @@ _DMI_FIELDS = (
 )
 
 # match = slot:7 exact_match:1, the text of 79 bytes; a structure has four
+_MATCHES = 4
 _MATCH_SIZE = 80
 
 
-def _dmi_matches(matches: bytes) -> dict[int, list[str]]:
+def _dmi_matches(matches: str) -> dict[int, list[str]]:
     """The texts of the used matches by field number, without the characters that an alias cannot hold."""
     found: dict[int, list[str]] = {}
-    for at in range(0, len(matches), _MATCH_SIZE):
-        field = matches[at] & 0x7F
+    for at in range(0, _MATCHES * _MATCH_SIZE, _MATCH_SIZE):
+        field = ord(matches[at]) & 0x7F
         if field:
-            text = matches[at + 1 :].partition(b"\0")[0]
-            allowed = (chr(byte) for byte in text if 0x20 < byte < 0x7F and byte != ord(":"))
+            text = matches[at + 1 :].partition("\0")[0]
+            allowed = (character for character in text if "!" <= character <= "~" and character != ":")
             found.setdefault(field, []).append("".join(allowed))
     return found
 

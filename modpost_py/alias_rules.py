@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from modpost_py.alias_identifiers import AMBA, ISHTP, MDIO, MEI, TEE, VMBUS, WMI, WMI_CHECKED, X86CPU
-from modpost_py.alias_input import INPUT, INPUT_BOUNDED, INPUT_WITHOUT_LAST_BITS
+from modpost_py.alias_input import INPUT, INPUT_BOUNDED
 from modpost_py.alias_notation import (
     UNLESS_ONES,
     UNLESS_ZERO,
@@ -119,8 +119,7 @@ ALIAS_RULES: tuple[AliasRule, ...] = _rows(
             Text("S", "compat", star_if_empty=True),
         ), star=True, underlined=True),
     ),
-    ("input", "5.10", INPUT_WITHOUT_LAST_BITS),
-    ("input", "6.1", INPUT),
+    ("input", "5.10", INPUT),
     ("input", "7.2", INPUT_BOUNDED),
     ("eisa", "5.10", Rule(("eisa:", Text("s", "sig"), "*"))),
     (

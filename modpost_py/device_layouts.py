@@ -8,10 +8,11 @@ from the members and the target's rule of alignment, for both word sizes.
 Members are written in the order of the structure::
 
     member = name ":" type
-    type   = "u8" | "u16" | "u32" | "word" | "char[N]" | "bytes[N]" | "bits[N]"
+    type   = "u8" | "u16" | "u32" | "word" | "char[N]" | "texts[N]" | "bytes[N]" | "bits[N]"
 
 ``word`` is a ``kernel_ulong_t`` or a pointer.  ``char[N]`` is text that ends at its first NUL;
-``bytes[N]`` is raw bytes; ``bits[N]`` is a bit map of at least N bits in words of the target.
+``texts[N]`` is
+several such texts at fixed places.  ``bytes[N]`` is raw bytes; ``bits[N]`` is a bit map of at least N bits in words of the target.
 ``u32[N]`` members are written one by one.  Members that nobody reads are named too, since
 they take room.
 """
@@ -97,7 +98,7 @@ DEVICE_STRUCTURES: tuple[DeviceStructure, ...] = _rows(
     ("acpi", "acpi_device_id", "5.10", "id:char[9] driver_data:word cls:u32 cls_msk:u32"),
     ("acpi", "acpi_device_id", "6.1", "id:char[16] driver_data:word cls:u32 cls_msk:u32"),
     ("pnp", "pnp_device_id", "5.10", "id:char[8] driver_data:word"),
-    ("pnp_card", "pnp_card_device_id", "5.10", "id:char[8] driver_data:word devs:bytes[64]"),
+    ("pnp_card", "pnp_card_device_id", "5.10", "id:char[8] driver_data:word devs:texts[64]"),
     (
         "pcmcia", "pcmcia_device_id", "5.10",
         "match_flags:u16 manf_id:u16 card_id:u16 func_id:u8 function:u8 device_no:u8 prod_id_hash0:u32 "
@@ -125,7 +126,7 @@ DEVICE_STRUCTURES: tuple[DeviceStructure, ...] = _rows(
     ("i3c", "i3c_device_id", "5.10", "match_flags:u8 dcr:u8 manuf_id:u16 part_id:u16 extra_info:u16 data:word"),
     ("slim", "slim_device_id", "6.12", "manf_id:u16 prod_code:u16 dev_index:u16 instance:u16 driver_data:word"),
     ("spi", "spi_device_id", "5.10", "name:char[32] driver_data:word"),
-    ("dmi", "dmi_system_id", "5.10", "callback:word ident:word matches:bytes[320] driver_data:word"),
+    ("dmi", "dmi_system_id", "5.10", "callback:word ident:word matches:texts[320] driver_data:word"),
     ("platform", "platform_device_id", "5.10", "name:char[20] driver_data:word"),
     ("platform", "platform_device_id", "7.2", "name:char[24] driver_data:word"),
     ("mdio", "mdio_device_id", "5.10", "phy_id:u32 phy_id_mask:u32"),
@@ -194,7 +195,7 @@ class DeviceLayout:
     members: Mapping[str, Member]
 
 
-_TYPE = re.compile(r"(\w+):(u8|u16|u32|word|char|bytes|bits)(?:\[(\d+)\])?")
+_TYPE = re.compile(r"(\w+):(u8|u16|u32|word|char|texts|bytes|bits)(?:\[(\d+)\])?")
 _INTEGER_SIZES = {"u8": 1, "u16": 2, "u32": 4}
 
 
@@ -204,7 +205,7 @@ def _size_and_alignment(kind: str, count: int, target: Target) -> tuple[int, int
     match kind:
         case "word":
             return word, word
-        case "char" | "bytes":
+        case "char" | "texts" | "bytes":
             return count, 1
         case "bits":
             return -(-count // target.bits) * word, word

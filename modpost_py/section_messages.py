@@ -50,11 +50,8 @@ EXPLANATION = Message("section-mismatch-explanation", ("5.10", "plain", "{explan
 
 EXPORT_OF_FREED_SYMBOL = Message(
     "export-of-init-or-exit-symbol",
-    (
-        "6.1",
-        "warning",
-        "{path}: EXPORT_SYMBOL used for init/exit symbol: {to_symbol} (section: {to_section})\n",
-    ),
+    ("5.10", "warning", _PRETTY_MISMATCH),
+    ("6.1", "warning", "{path}: EXPORT_SYMBOL used for init/exit symbol: {to_symbol} (section: {to_section})\n"),
 )
 
 EXCEPTION_TABLE_MISMATCH = Message(
@@ -62,6 +59,11 @@ EXCEPTION_TABLE_MISMATCH = Message(
     ("5.10", "warning", _PRETTY_MISMATCH),
     ("6.12", "warning", "{module}: " + _MISMATCH),
     ("7.3", "warning", "{M}" + _MISMATCH),
+)
+
+#: The messages of kinds of mismatch that have one of their own.
+MISMATCHES: Mapping[RuleKind, Message] = MappingProxyType(
+    {RuleKind.EXPORT: EXPORT_OF_FREED_SYMBOL, RuleKind.EXCEPTION_TABLE: EXCEPTION_TABLE_MISMATCH}
 )
 
 
