@@ -25,6 +25,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.conformance.debian import NotAvailable  # noqa: E402
+from tests.conformance.kernel_units import unit_set  # noqa: E402
+from tests.conformance.kernels import KERNELS, KernelPackages  # noqa: E402
+
+ARCHIVE = ROOT.parent / "shared" / "tu" / "6.1-amd64.tar.zst"
+FILES = 240
 KERNEL = "6.1"
 EXPANSION_FILE = "net/core/dev.i"
 _MARKER = re.compile(rb"__GENKSYMS_EXPORT_SYMBOL\([^)]*\);")
@@ -176,17 +185,28 @@ def progress(text: str) -> None:
         print(f"\r{text:<60}\r", end="", file=sys.stderr, flush=True)
 
 
-def find_corpus(arguments: argparse.Namespace, outputs: Path) -> Corpus:
+def find_corpus(arguments: argparse.Namespace, directory: Path) -> Corpus:
     """The files and the program that were named, else those of the conformance tests."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from tests.conformance.kernels import KERNELS, KernelPackages
-
     genksyms = arguments.genksyms or str(KernelPackages(KERNELS[KERNEL], "amd64").genksyms)
-    root = arguments.files or conformance_files()
+    root = arguments.files
+    if root is None:
+        progress("unpacking the files")
+        root = directory / "files"
+        root.mkdir()
+        unpack_files(root)
     names = sorted(str(path.relative_to(root)) for path in root.rglob("*.i"))
     if not names:
-        raise SystemExit(f"{root}: no .i files")
-    return Corpus(root, names[: arguments.take], genksyms, outputs)
+        raise NotAvailable(f"{root}: no .i files")
+    return Corpus(root, names[: arguments.take], genksyms, directory)
+
+
+def unpack_files(target: Path) -> None:
+    """The archive of preprocessed files beside the repository, if there is one, else files made for the tests."""
+    if ARCHIVE.is_file():
+        unpacked = subprocess.run(["zstd", "-dcq", "--long=27", str(ARCHIVE)], check=True, stdout=subprocess.PIPE)
+        subprocess.run(["tar", "-x", "-C", str(target)], input=unpacked.stdout, check=True)
+    else:
+        unit_set(KernelPackages(KERNELS[KERNEL], "amd64"), FILES).unpack(target)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -199,12 +219,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory(prefix="bench-genksyms-") as outputs:
-        corpus = find_corpus(parsed, Path(outputs))
         try:
+            corpus = find_corpus(parsed, Path(outputs))
             rows = [*measure_batch(corpus, parsed.rounds), *measure_single_files(corpus), *measure_expansion(corpus)]
         except WrongResultError as error:
             print(f"bench: wrong result: {error}", file=sys.stderr)
             return 1
+        except NotAvailable as error:
+            print(f"bench: NOT RUN: {error}", file=sys.stderr)
+            return 2
     report(rows)
     return 1 if any(row.figure > row.must for row in rows) else 0
 
