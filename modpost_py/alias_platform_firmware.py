@@ -166,14 +166,13 @@ def _dmi(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterat
 def _dmi_bounded(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterator[str]:
     for (matches,) in entries:
         texts = _dmi_matches(matches)
-        alias = BoundedAlias(reporter, "dmi*")
+        alias = BoundedAlias(reporter)
         for separator, field in _DMI_FIELDS:
             for text in texts.get(field, ()):
                 alias.append(f":{separator}*")
                 alias.append_filtered(text)
                 alias.append("*")
-        alias.append(":")
-        yield alias.text
+        yield f"dmi*{alias.text}:"
 
 
 DMI = TableRule(("matches",), _dmi)

@@ -26,9 +26,8 @@ NO_SYMTAB = Message("no-symtab", ("5.10", "fatal", "{path} has no symtab?\n"))
 BAD_SYMTAB_SHNDX_LINK = Message(
     "bad-symtab-shndx", ("5.10", "fatal", "{path}: SYMTAB_SHNDX has bad sh_link: {link}!={table}\n")
 )
-BAD_FILE_NAME = Message(
-    "bad-file-name", ("6.1", "error", "{path}: filename must be suffixed with .o\n")
-)
+BAD_FILE_NAME = Message("bad-file-name", ("6.1", "error", "{path}: filename must be suffixed with .o\n"))
+IGNORED_FILE = Message("ignored-file", ("5.10", "plain", "{path}: {reason} (ignored)\n"))
 NO_OBJECT_LIST = Message("no-object-list", ("5.10", "fatal", "Can't open filenames file {list}: {reason}"))
 
 MISSING_LICENSE = Message(
@@ -151,16 +150,12 @@ PATH_TOO_LONG = Message("path-too-long", ("6.1", "error", "{file}: too long path
 # --- source versions ----------------------------------------------------------------------
 
 MALFORMED_SOURCE_LINE = Message("malformed-source-line", ("5.10", "warning", "malformed line: {line}\n"))
-NO_OBJECTS_IN_MOD = Message(
-    "no-objects-in-mod", ("5.10", "warning", "bad ending versions file for {path}\n")
-)
+NO_OBJECTS_IN_MOD = Message("no-objects-in-mod", ("5.10", "warning", "bad ending versions file for {path}\n"))
 
 # --- symbol dumps -------------------------------------------------------------------------
 
 DUMP_PARSE_ERROR = Message("dump-parse-error", ("5.10", "fatal", "parse error in symbol dump file\n"))
-DUMP_UNKNOWN_LICENSE = Message(
-    "dump-unknown-license", ("6.1", "error", "{symbol}: unknown license {license}. skip")
-)
+DUMP_UNKNOWN_LICENSE = Message("dump-unknown-license", ("6.1", "error", "{symbol}: unknown license {license}. skip"))
 
 # --- cross reference ----------------------------------------------------------------------
 
@@ -210,9 +205,7 @@ FUTURE_GPL_ONLY_SYMBOL = Message(
     "future-gpl-only-symbol",
     ("5.10", "warning", "GPL-incompatible module {name}.ko uses future GPL-only symbol '{symbol}'\n"),
 )
-UNUSED_SYMBOL = Message(
-    "unused-symbol", ("5.10", "warning", "module {name}.ko uses symbol '{symbol}' marked UNUSED\n")
-)
+UNUSED_SYMBOL = Message("unused-symbol", ("5.10", "warning", "module {name}.ko uses symbol '{symbol}' marked UNUSED\n"))
 TOO_MANY_UNDEFINED = Message(
     "too-many-undefined",
     ("6.1", "warning", "suppressed {count} unresolved symbol warnings because there were too many)\n"),

@@ -43,6 +43,10 @@ class Dialect:
     """All modules are checked before the first file is written; otherwise module by module."""
     module_prefixes: bool
     """Diagnostics about a module begin with its file name (the ``{M}`` of the message tables)."""
+    fatal_prefix: str
+    """What a fatal message begins with."""
+    harmless_errors: frozenset[str]
+    """Rules of errors that leave the exit status alone."""
     long_piece: Literal["fatal", "padded"]
     """What becomes of a piece of output of 500 bytes or more: an error, or 499 bytes and NULs."""
     # object files
@@ -59,8 +63,8 @@ class Dialect:
     keeps_no_trim_symbols: bool
     """``.no_trim_symbol`` names symbols that survive trimming."""
     checks_description: Literal["never", "with -W", "always"]
-    finds_ignored_section_symbols: bool
-    """Undefined ``__start_X`` and ``__stop_X`` are the linker's business."""
+    aliases_are_unique: bool
+    """An alias appears once a module; otherwise tables are written out as they are read."""
     # cross reference
     needs_vmlinux: bool
     """Undefined symbols are reported only when vmlinux or its dump was read."""
@@ -85,6 +89,8 @@ _5_10 = Dialect(
     errors_stop_writing=False,
     checks_precede_writes=False,
     module_prefixes=False,
+    fatal_prefix="FATAL: modpost: ",
+    harmless_errors=frozenset({"unknown-namespace-symbol"}),
     long_piece="padded",
     suffix_check="never",
     only_relocatable=False,
@@ -95,7 +101,7 @@ _5_10 = Dialect(
     module_namespaces=False,
     keeps_no_trim_symbols=False,
     checks_description="never",
-    finds_ignored_section_symbols=False,
+    aliases_are_unique=False,
     needs_vmlinux=True,
     unresolved_limit=None,
     gpl_violation_is_fatal=True,
@@ -111,6 +117,7 @@ _6_1 = replace(
     option_letters="ei:mnT:o:aWwENd:",
     newest_first=False,
     errors_stop_writing=True,
+    harmless_errors=frozenset(),
     long_piece="fatal",
     suffix_check="before opening",
     only_relocatable=True,
@@ -129,6 +136,7 @@ _6_12 = replace(
     option_letters="ei:MmnT:to:au:WwENd:",
     list_may_be_stdin=False,
     checks_precede_writes=True,
+    fatal_prefix="ERROR: modpost: ",
     long_piece="padded",
     suffix_check="after reading",
     exports_from="export_symbol relocations",
@@ -146,7 +154,7 @@ _7_2 = replace(
     module_namespaces=True,
     keeps_no_trim_symbols=True,
     checks_description="always",
-    finds_ignored_section_symbols=True,
+    aliases_are_unique=True,
     dump_modules_are_per_file=True,
 )
 _7_3 = replace(_7_2, name="7.3", since=KernelRelease(7, 3), module_prefixes=True)

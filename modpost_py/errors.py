@@ -60,7 +60,8 @@ class FileError(ModpostError):
 
     def __init__(self, path: str, errno: int) -> None:
         # perror prints no colon before the reason when it is given an empty text
-        super().__init__(f"{path}: {os.strerror(errno)}" if path else os.strerror(errno))
+        self.reason = os.strerror(errno)
+        super().__init__(f"{path}: {self.reason}" if path else self.reason)
         self.path = path
         self.errno = errno
 

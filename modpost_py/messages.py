@@ -15,8 +15,9 @@ from typing import Literal, NamedTuple
 from modpost_py.dialects import DIALECTS, Dialect
 from modpost_py.errors import FatalError
 
-#: A "plain" text goes to stderr without prefix: the explanation that follows a warning.
-Severity = Literal["warning", "error", "fatal", "plain"]
+#: "plain" and "failure" go to stderr without prefix: a note, such as the explanation that follows a warning, and a
+#: file that cannot be used, which ends the run.
+Severity = Literal["warning", "error", "fatal", "plain", "failure"]
 
 
 class Wording(NamedTuple):
@@ -86,7 +87,7 @@ class Reporter:
         self._sink = sink
         self._places = {"path": path, "module": module, "M": _module_prefix(module)}
 
-    def report(self, message: Message, /, severity: Severity | None = None, **values: object) -> None:
+    def report(self, message: Message, severity: Severity | None = None, /, **values: object) -> None:
         """Report ``message`` with the ``values`` that its text names.
 
         ``severity`` overrides the one of the wording (options turn errors into warnings).
@@ -104,3 +105,14 @@ def _module_prefix(module: str | None) -> str:
     if module is None:
         return ""
     return "vmlinux: " if module == "vmlinux" else f"{module}.ko: "
+
+
+def printed(diagnostic: Diagnostic, dialect: Dialect) -> str:
+    """A diagnostic as the C tool prints it, prefix and newline included."""
+    if diagnostic.severity == "warning":
+        return "WARNING: modpost: " + diagnostic.text
+    if diagnostic.severity == "error":
+        return "ERROR: modpost: " + diagnostic.text
+    if diagnostic.severity == "fatal":
+        return dialect.fatal_prefix + diagnostic.text
+    return diagnostic.text

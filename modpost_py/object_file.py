@@ -280,6 +280,7 @@ class SymbolTable:
         "_extended",
         "_layout",
         "_object_file",
+        "_section",
         "_size",
         "_value",
         "count",
@@ -288,7 +289,6 @@ class SymbolTable:
         "name_offset",
         "other",
         "raw_section",
-        "section",
         "strings",
     )
 
@@ -304,7 +304,8 @@ class SymbolTable:
         self.name_offset = object_file.column(entries, *layout.symbol_name, step)
         self.raw_section = object_file.column(entries, *layout.symbol_section, step)
         self.info = entries[layout.symbol_info :: step].tobytes()
-        self.section = self._resolved(extended)
+        self._extended = extended
+        self._section: Sequence[int] | None = None
         self._value: array[int] | None = None
         self._size: array[int] | None = None
         if not strings or strings[-1]:
@@ -312,8 +313,15 @@ class SymbolTable:
         if self.name_offset and max(self.name_offset) >= len(strings):
             raise ObjectFileError(object_file.path, "a symbol has its name outside the string table")
 
-    def _resolved(self, extended: array[int] | None) -> Sequence[int]:
-        raw = self.raw_section
+    @property
+    def section(self) -> Sequence[int]:
+        """The resolved section index of every symbol."""
+        if self._section is None:
+            self._section = self._resolved()
+        return self._section
+
+    def _resolved(self) -> Sequence[int]:
+        raw, extended = self.raw_section, self._extended
         if not raw or max(raw) < SHN_LORESERVE:
             return raw
         if SHN_XINDEX in raw and (extended is None or len(extended) < self.count):
@@ -350,6 +358,10 @@ class SymbolTable:
     def binding(self, index: int) -> int:
         """``STB_LOCAL``, ``STB_GLOBAL``, ``STB_WEAK``..."""
         return self.info[index] >> 4
+
+    def cut(self, offset: int) -> None:
+        """End every name that runs over ``offset`` of the string table there."""
+        self.strings[offset] = 0
 
     def type(self, index: int) -> int:
         """``STT_NOTYPE``, ``STT_OBJECT``, ``STT_FUNC``..."""
