@@ -40,7 +40,7 @@ bench: $(INSTALLED)    ## measure speed and memory against the C programs
 lint: $(LINTERS)    ## ruff and mypy --strict
 	@"$(VENV)/bin/ruff" check $(CHECKED)
 	@"$(VENV)/bin/mypy"
-	@cd samples/mini-kernel && MYPYPATH=. "$(PWD_VENV)/bin/mypy" --config-file ../../pyproject.toml *.py
+	@cd samples/mini-kernel && MYPYPATH=.:../.. "$(PWD_VENV)/bin/mypy" --config-file ../../pyproject.toml *.py
 
 clean:          ## remove what the targets above made
 	rm -rf .venv $(OLDEST) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -168,7 +168,7 @@ def measure_single_files(corpus: Corpus) -> Iterator[Row]:
 
 def report(rows: Sequence[Row]) -> None:
     """Print the table."""
-    lines = [("work", "genksyms", "genksyms-py", "figure", "must", "aim", "")]
+    lines: list[tuple[str, ...]] = [("work", "genksyms", "genksyms-py", "figure", "must", "aim", "")]
     for row in rows:
         digits = 0 if row.unit == "MB" else 2
         figures = (f"{value:.{digits}f} {row.unit}" for value in (row.figure, row.must, row.aim))

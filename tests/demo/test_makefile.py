@@ -57,7 +57,8 @@ def test_python_too_old(tmp_path: Path) -> None:
     result = make("test", f"VENV={tmp_path / 'venv'}", f"PYTHON={old}")
     assert result.returncode == 2
     assert result.stderr.splitlines()[0] == (
-        "make: Python 3.9.2 is too old: Python 3.11 or newer is needed; if there is one, name it: make PYTHON=python3.12"
+        "make: Python 3.9.2 is too old: Python 3.11 or newer is needed;"
+        " if there is one, name it: make PYTHON=python3.12"
     )
 
 
