@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run learns from one object on its own, before any cross reference.
+
+Facts about one object are independent of all others, so objects can be read in parallel.
+What concerns the run as a whole (an export, a CRC, a diagnostic) is noted as a *discovery*,
+in order; the run takes up the discoveries object by object.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modpost_py.device_tables import Alias
+from modpost_py.errors import ModpostError
+from modpost_py.messages import Diagnostic
+
+
+class FoundExport(NamedTuple):
+    """An exported symbol; ``kind`` as in a dump: ``EXPORT_SYMBOL``, ``EXPORT_SYMBOL_GPL``..."""
+
+    symbol: str
+    kind: str
+    namespace: str = ""
+    is_function: bool = False
+
+
+class FoundNamespace(NamedTuple):
+    """The name space of a symbol that is exported somewhere."""
+
+    symbol: str
+    namespace: str
+
+
+class FoundCrc(NamedTuple):
+    """The CRC of an exported symbol."""
+
+    symbol: str
+    crc: int
+
+
+class FoundGlobals(NamedTuple):
+    """The names of all global and weak symbols of an object."""
+
+    names: frozenset[str]
+
+
+Discovery = Diagnostic | FoundExport | FoundNamespace | FoundCrc | FoundGlobals
+
+
+class UnresolvedSymbol(NamedTuple):
+    """An undefined symbol that some module, or vmlinux, has to export."""
+
+    name: str
+    is_weak: bool
+
+
+class ModuleFacts:
+    """The facts of one object.
+
+    ``name`` is the module name: the object path less ``.o``.  ``bits`` is the ELF class.
+    ``is_module`` is false where the path did not lead to an object that counts.
+    ``failure`` is the error that ended the reading; the discoveries before it count.
+    """
+
+    __slots__ = (
+        "aliases",
+        "bits",
+        "discoveries",
+        "failure",
+        "has_cleanup",
+        "has_init",
+        "imported_namespaces",
+        "is_gpl_compatible",
+        "is_module",
+        "mismatches",
+        "name",
+        "no_trim_symbols",
+        "path",
+        "source_version",
+        "unresolved",
+    )
+
+    def __init__(self, name: str, path: str, bits: int) -> None:
+        self.name = name
+        self.path = path
+        self.bits = bits
+        self.discoveries: list[Discovery] = []
+        self.failure: ModpostError | None = None
+        self.is_module = False
+        self.is_gpl_compatible = True
+        self.imported_namespaces: list[str] = []
+        self.has_init = False
+        self.has_cleanup = False
+        self.unresolved: list[UnresolvedSymbol] = []
+        self.aliases: list[Alias] = []
+        self.no_trim_symbols: list[str] = []
+        self.mismatches = 0
+        self.source_version: str | None = None
+
+    @property
+    def is_vmlinux(self) -> bool:
+        """Whether this is the kernel itself: its name is ``vmlinux`` and nothing else."""
+        return self.name == "vmlinux"
