@@ -7,9 +7,10 @@ Each object holds some tables of random types with random entries.  One C run co
 objects; its MODULE_ALIAS lines and its stderr must be ours.  Tables that are damaged, which
 mostly ends the C run, get a run of their own.
 
-Not compared, since the C tool has no defined result: PCI entries with an unknown driver
-override in 7.x (the C tool prints an uninitialised buffer) and, with the 32 bit programs of
-a 64 bit host, types with pointers (the host's pointers are taken for the target's).
+A modpost takes its host's pointers for the target's, so that types with pointers are compared
+where the two have one size only; Debian's i386 programs, run with i386's C library, do that for
+32 bits.  PCI entries with an unknown driver override are not compared in 7.x, where the C tool
+prints an uninitialised buffer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +32,8 @@ from modpost_py.dialects import Dialect, dialect_of
 from modpost_py.errors import FatalError
 from modpost_py.messages import Diagnostic, Reporter
 from modpost_py.object_file import ObjectFile
-from tests.conformance.debian import NotAvailable
-from tests.conformance.kernels import KERNELS, KernelPackages
+from tests.conformance.debian import Archive, NotAvailable
+from tests.conformance.kernels import KERNELS, KernelPackages, _with_own_libc
 from tests.modpost.elf_writer import EM_386, EM_S390, EM_X86_64, SHT_NOBITS, STB_LOCAL, STT_OBJECT, ElfWriter
 
 _EM_PPC = 20
@@ -52,20 +54,22 @@ _HEX_DIGITS = "0123456789abcdefABCDEF"
 
 
 class Variant(NamedTuple):
-    """A C program to compare with, and the objects that it takes."""
+    """A C program to compare with, the bits of its host, and the objects that it takes."""
 
     dialect: Dialect
+    version: str
     program: Path
+    host_bits: int
     target: Target
 
     def types(self) -> list[str]:
         """The device types that this program converts in a defined way."""
-        return _types(self.dialect.name, self.target.bits)
+        return _types(self.dialect.name, self.host_bits == self.target.bits)
 
 
 @cache
-def _types(dialect_name: str, bits: int) -> list[str]:
-    excluded = _WITH_POINTERS[dialect_name] if bits == 32 else set()
+def _types(dialect_name: str, with_pointers: bool) -> list[str]:
+    excluded = set() if with_pointers else _WITH_POINTERS[dialect_name]
     return sorted(set(in_force(DEVICE_STRUCTURES, dialect_name)) - excluded)
 
 
@@ -343,28 +347,39 @@ def _first_difference(our: str | None, their: str | None) -> str:
     return f"ours has {len(our_lines)} lines, C {len(their_lines)}"
 
 
-def _variants(labels: list[str]) -> Iterator[Variant]:
-    for label in labels:
-        packages = KernelPackages(KERNELS[label])
-        dialect = dialect_of(packages.version)
-        for bits in (64, 32):
-            for name, byteorder in (("lsb", "little"), ("msb", "big")):
-                yield Variant(dialect, packages.modpost(name, bits), Target(bits, byteorder))
+def _variants(label: str) -> Iterator[Variant]:
+    packages = KernelPackages(KERNELS[label])
+    dialect = dialect_of(packages.version)
+    for bits in (64, 32):
+        for name, byteorder in (("lsb", "little"), ("msb", "big")):
+            yield Variant(dialect, packages.version, packages.modpost(name, bits), 64, Target(bits, byteorder))
+
+
+def _variants_of_i386(label: str) -> Iterator[Variant]:
+    kernel = KERNELS[label]
+    archive = Archive(kernel.suite, "i386")
+    kbuild = archive.find(r"linux-kbuild-\d.*", kernel.version_pattern)
+    dialect = dialect_of(kbuild.version)
+    for name, byteorder in (("lsb", "little"), ("msb", "big")):
+        tool = next(archive.unpack(kbuild).glob(f"usr/lib/linux-kbuild-*/scripts/mod/modpost.real-{name}-32"))
+        program = _with_own_libc(archive, tool, kbuild)
+        yield Variant(dialect, kbuild.version, program, 32, Target(32, byteorder))
 
 
 def _compare(variant: Variant, objects: int, seed: int) -> int:
     """Compare, print what was compared and what differs; returns the number of differences."""
-    rng = random.Random(f"{seed} {variant.dialect.name} {variant.target}")
+    rng = random.Random(f"{seed} {variant.dialect.name} {variant.host_bits} {variant.target}")
     good = [_good_object(rng, variant) for _ in range(objects)]
     names = [f"good{number}" for number in range(objects)]
     differences = list(_differences(variant, names, good))
-    damaged = max(1, objects // 20)
+    damaged = max(1, objects // 10)
     for number in range(damaged):
         differences += _differences(variant, [f"damaged{number}"], [_damaged_object(rng, variant)])
     target = variant.target
     lines = sum((text or "").count("\n") for text in _ours(variant, names, good).aliases)
     print(
-        f"{variant.dialect.name} {target.bits} bit {target.byteorder}: {objects} objects, {lines} aliases, "
+        f"{variant.version} ({variant.host_bits} bit host) {target.bits} bit {target.byteorder}: "
+        f"{objects} objects, {lines} aliases, "
         f"{damaged} damaged objects, {len(differences)} differences",
         flush=True,
     )
@@ -381,13 +396,13 @@ def main() -> int:
     parser.add_argument("--kernel", action="append", choices=sorted(KERNELS), help="only this one (repeatable)")
     arguments = parser.parse_args()
     compared = differences = 0
-    for label in arguments.kernel or list(KERNELS):
+    for label, variants in product(arguments.kernel or KERNELS, (_variants, _variants_of_i386)):
         try:
-            for variant in _variants([label]):
+            for variant in variants(label):
                 differences += _compare(variant, arguments.objects, arguments.seed)
                 compared += 1
         except NotAvailable as error:
-            print(f"NOT RUN: {label}: {error}", flush=True)
+            print(f"NOT RUN: {label} {variants.__name__}: {error}", flush=True)
     print(f"{compared} programs compared, {differences} differences")
     return 1 if differences or not compared else 0
 
