@@ -255,7 +255,7 @@ class ObjectFile:
         width = values.itemsize
         view = data.cast(typecode)  # type: ignore[call-overload]  # its stub knows literal typecodes only
         if step == width and not offset:
-            values.frombytes(view)
+            values.frombytes(data)
         else:
             values.frombytes(view[offset // width :: step // width].tobytes())
         if self._swap:
