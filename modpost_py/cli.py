@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ModpostError, OptionError) as error:
         _write(f"{sys.argv[0]}: {error}\n")
         return 1
+    gc.disable()  # a run ends soon, and makes no cycles that are worth looking for
     return Run(options, dialect, lambda diagnostic: _print(diagnostic, dialect)).execute().exit_status
 
 

@@ -63,6 +63,8 @@ class Dialect:
     keeps_no_trim_symbols: bool
     """``.no_trim_symbol`` names symbols that survive trimming."""
     checks_description: Literal["never", "with -W", "always"]
+    keeps_section_state: bool
+    """What one object's sections show bears on the messages about later objects."""
     aliases_are_unique: bool
     """An alias appears once a module; otherwise tables are written out as they are read."""
     # cross reference
@@ -101,6 +103,7 @@ _5_10 = Dialect(
     module_namespaces=False,
     keeps_no_trim_symbols=False,
     checks_description="never",
+    keeps_section_state=True,
     aliases_are_unique=False,
     needs_vmlinux=True,
     unresolved_limit=None,
@@ -121,6 +124,7 @@ _6_1 = replace(
     long_piece="fatal",
     suffix_check="before opening",
     only_relocatable=True,
+    keeps_section_state=False,
     crcs_from="cmd files",
     needs_vmlinux=False,
     unresolved_limit=10,

@@ -54,6 +54,9 @@ class MalformedObjectError(ObjectFileError):
         self.message = message
         self.values = values
 
+    def __reduce__(self) -> tuple[type[ObjectFileError], tuple[str, str]]:
+        return ObjectFileError, (self.path, self.what)
+
 
 class FileError(ModpostError):
     """A file that cannot be opened, read or written; the text is that of perror(3): ``path: reason``."""
@@ -75,3 +78,6 @@ class FatalError(ModpostError):
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.text)
         self.diagnostic = diagnostic
+
+    def __reduce__(self) -> tuple[type[FatalError], tuple[Diagnostic]]:
+        return type(self), (self.diagnostic,)

@@ -8,7 +8,7 @@ in order; the run takes up the discoveries object by object.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from modpost_py.device_tables import Alias
 from modpost_py.errors import ModpostError
@@ -47,11 +47,8 @@ class FoundGlobals(NamedTuple):
 Discovery = Diagnostic | FoundExport | FoundNamespace | FoundCrc | FoundGlobals
 
 
-class UnresolvedSymbol(NamedTuple):
-    """An undefined symbol that some module, or vmlinux, has to export."""
-
-    name: str
-    is_weak: bool
+#: An undefined symbol that some module, or vmlinux, has to export, and whether it is weak.
+UnresolvedSymbol = tuple[str, bool]
 
 
 class ModuleFacts:
@@ -101,3 +98,16 @@ class ModuleFacts:
     def is_vmlinux(self) -> bool:
         """Whether this is the kernel itself: its name is ``vmlinux`` and nothing else."""
         return self.name == "vmlinux"
+
+    def __getstate__(self) -> dict[str, object]:
+        """The facts, with the names of unresolved symbols joined: they are most of what a process hands on."""
+        state: dict[str, object] = {field: getattr(self, field) for field in self.__slots__}
+        state["unresolved"] = "\0".join([name for name, _ in self.unresolved])
+        state["weak"] = [is_weak for _, is_weak in self.unresolved] if self.unresolved else None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        names, weak = state.pop("unresolved"), state.pop("weak")
+        for field, value in state.items():
+            setattr(self, field, value)
+        self.unresolved = list(zip(names.split("\0"), weak, strict=True)) if weak else []

@@ -83,7 +83,7 @@ class ExportTable:
 
     def find(self, name: str) -> Export | None:
         """The export that satisfies an unresolved symbol; a leading dot of its name does not count."""
-        return self.by_name.get(name[1:] if name.startswith(".") else name)
+        return self.by_name.get(name[1:] if name[:1] == "." else name)
 
     def add(self, found: FoundExport, module: Module, reporter: Reporter) -> Export:
         """Add an export; reports one that exists already."""

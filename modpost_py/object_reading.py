@@ -32,10 +32,10 @@ from modpost_py.exports import (
     export_of_ksymtab,
     exports_of_relocations,
 )
-from modpost_py.ignored_symbols import IgnoredSymbols, ignored_symbols
+from modpost_py.ignored_symbols import ignored_symbols
 from modpost_py.messages import Reporter
 from modpost_py.modinfo import Modinfo, is_gpl_compatible
-from modpost_py.module_facts import FoundGlobals, FoundNamespace, ModuleFacts, UnresolvedSymbol
+from modpost_py.module_facts import FoundGlobals, FoundNamespace, ModuleFacts
 from modpost_py.object_file import ObjectFile, map_file
 from modpost_py.options import Options
 from modpost_py.srcversion import source_version
@@ -124,7 +124,7 @@ class _ObjectReader:
         if not facts.is_vmlinux and (self._options.all_source_versions or self._modinfo.values("version")):
             facts.source_version = source_version(facts.name, self._reporter)
         if self._options.modversions:
-            facts.unresolved.append(UnresolvedSymbol(MODULE_LAYOUT, is_weak=False))
+            facts.unresolved.append((MODULE_LAYOUT, False))
             if dialect.crcs_from == "cmd files":
                 for crc in crcs_of_objects(facts.name, self._reporter):
                     facts.discoveries.append(crc)
@@ -169,14 +169,21 @@ class _ObjectReader:
             if not section or names[index] in telling or section == SHN_COMMON
         ]
         ignored = ignored_symbols(self._object_file.machine, self._dialect)
+        is_sparc = self._object_file.machine in (EM_SPARC, EM_SPARCV9)
+        strings, info, unresolved = symbols.strings, symbols.info, self._facts.unresolved
         for index in indices:
             offset = names[index]
-            if offset in cuts and symbols.strings[offset]:
+            if offset in cuts and strings[offset]:
                 symbols.cut(cuts[offset])
-            name = symbols.name(index)
+            name = strings[offset : strings.index(0, offset)].decode("latin-1")
             section = sections[index]
             if section == SHN_UNDEF:
-                self._read_undefined(index, name, ignored)
+                binding = info[index] >> 4
+                if binding in (STB_GLOBAL, STB_WEAK) and not ignored.has(name):
+                    if is_sparc:
+                        self._read_undefined_of_sparc(index, name)
+                    else:
+                        unresolved.append((name, binding == STB_WEAK))
             elif section == SHN_COMMON:
                 if not name.startswith("__gnu_lto_"):
                     self._reporter.report(COMMON_SYMBOL, symbol=name)
@@ -185,19 +192,14 @@ class _ObjectReader:
             if name.startswith(TABLE_PREFIX):
                 self._read_device_table(index, name)
 
-    def _read_undefined(self, index: int, name: str, ignored: IgnoredSymbols) -> None:
+    def _read_undefined_of_sparc(self, index: int, name: str) -> None:
+        """Pass over the register directives of SPARC; a leading dot becomes ``_`` and a capital."""
         symbols = self._object_file.symbols
-        binding = symbols.binding(index)
-        if binding not in (STB_GLOBAL, STB_WEAK):
+        if symbols.type(index) == STT_SPARC_REGISTER:
             return
-        if name in ignored.names or name.startswith(ignored.prefixes):
-            return
-        if self._object_file.machine in (EM_SPARC, EM_SPARCV9):
-            if symbols.type(index) == STT_SPARC_REGISTER:
-                return
-            if name.startswith("."):
-                name = "_" + name[1:2].encode("latin-1").upper().decode("latin-1") + name[2:]
-        self._facts.unresolved.append(UnresolvedSymbol(name, binding == STB_WEAK))
+        if name.startswith("."):
+            name = "_" + name[1:2].encode("latin-1").upper().decode("latin-1") + name[2:]
+        self._facts.unresolved.append((name, symbols.binding(index) == STB_WEAK))
 
     def _read_defined(self, index: int, name: str) -> None:
         if name == "init_module":
