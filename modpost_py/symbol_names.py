@@ -20,8 +20,8 @@ _NUMBER_SUFFIX = re.compile(rb"\.[0-9]+(?=[.\0])")
 def number_suffixes(symbols: SymbolTable) -> dict[int, int]:
     """The names to be cut: offset of the name in the string table -> offset of the dot to cut at.
 
-    A name is cut at its first dot after the first character, and only if a number suffix
-    begins there.
+    A name is cut at its first dot, and only if a number suffix begins there and something
+    stands before it.
     """
     strings = symbols.strings
     dots = [match.start() for match in _NUMBER_SUFFIX.finditer(strings)]
@@ -30,8 +30,8 @@ def number_suffixes(symbols: SymbolTable) -> dict[int, int]:
     names = set(symbols.name_offset)
     cuts: dict[int, int] = {}
     for dot in dots:
-        # Names whose first dot this is begin after the previous NUL and not before the previous dot
-        first = max(strings.rfind(b"\0", 0, dot) + 1, strings.rfind(b".", 0, dot))
+        # Names whose first dot this is begin after the previous NUL and after the previous dot
+        first = max(strings.rfind(b"\0", 0, dot), strings.rfind(b".", 0, dot)) + 1
         for name in range(first, dot):
             if name in names:
                 cuts[name] = dot
