@@ -11,9 +11,8 @@ Members are written in the order of the structure::
     type   = "u8" | "u16" | "u32" | "word" | "char[N]" | "texts[N]" | "bytes[N]" | "bits[N]"
 
 ``word`` is a ``kernel_ulong_t`` or a pointer.  ``char[N]`` is text that ends at its first NUL;
-``texts[N]`` is
-several such texts at fixed places.  ``bytes[N]`` is raw bytes; ``bits[N]`` is a bit map of at least N bits in words of the target.
-``u32[N]`` members are written one by one.  Members that nobody reads are named too, since
+``texts[N]`` is several such texts at fixed places.  ``bytes[N]`` is raw bytes; ``bits[N]`` is a
+bit map of at least N bits in words of the target.  Members that nobody reads are named too, since
 they take room.
 """
 
