@@ -255,15 +255,17 @@ class PhraseReader:
 
     # TYPEOF = word anything "(" identifier anything ")" | word anything "(" anything ")", this "(" not kept
     # TYPEOF_WORD = word anything, before "(" and a reserved word or typedef
+    # The "(" is the one that makes the depth 1: a ")" before it needs a "(" of its own.
     def _read_typeof(self, matches: _RawTokens) -> int | None:
         opening = None
+        depth = 0
         for match in matches:
             token = match[match.lastindex or 0]
             if opening is None:
-                if token == "(" and match.lastindex == OTHER:
+                depth += (token == "(") - (token == ")")
+                if depth == 1:
                     opening = match
-                    continue
-                if self._keep_raw(match) == "\0":
+                elif self._keep_raw(match) == "\0":
                     return None
                 continue
             if match.lastindex is None or match.lastindex == HASH_LINE:
@@ -275,7 +277,6 @@ class PhraseReader:
                 return self._number("TYPEOF_WORD")
             if match.lastindex == WORD and not (self._has_vector_types and token in VECTOR_TYPES):
                 self._keep(opening)
-            depth = 1
             self._keep(match)
             if token == "\0":
                 return None

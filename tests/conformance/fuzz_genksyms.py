@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Random units through the C genksyms and through ours: stdout, -T file, messages and exit status must be equal.
+
+Units on which the C tool runs for ever or out of memory are left out and counted.  A difference is reduced to a few
+tokens before it is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from genksyms_py.dialects import Dialect, dialect_of
+from tests.conformance.debian import NotAvailable
+from tests.conformance.declaration_generator import DeclarationGenerator, Tokens, text_of
+from tests.conformance.kernels import KERNELS, KernelPackages
+from tests.conformance.plain_genksyms import Outcome, Request, Run, plain_run
+
+_CPU_SECONDS = 2
+_MEMORY = 400 * 2**20
+
+
+class Loops(Exception):  # noqa: N818 (a property of the input)
+    """The C tool came to no end, or crashed."""
+
+
+def c_run(genksyms: Path) -> Run:
+    """The C tool as a function; it raises :class:`Loops`."""
+
+    def run(source: bytes, request: Request) -> Outcome:
+        with tempfile.TemporaryDirectory() as directory:
+            types, reference = Path(directory, "types"), Path(directory, "reference")
+            arguments: list[str | Path] = [genksyms, "-T", types]
+            arguments += ["-w"] * request.warnings + ["-p"] * request.preserve
+            arguments += ["-d"] * request.debug + ["-D"] * request.dump
+            if request.reference is not None:
+                reference.write_text(request.reference, "latin-1", newline="")
+                arguments += ["-r", reference]
+            result = subprocess.run(arguments, input=source, capture_output=True, preexec_fn=_limit)
+            if result.returncode < 0 or b"out of memory" in result.stderr:
+                raise Loops
+            texts = (result.stdout, types.read_bytes(), result.stderr)
+            return Outcome(*(text.decode("latin-1") for text in texts), result.returncode)
+
+    return run
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+class Case(NamedTuple):
+    """One comparison to be made."""
+
+    tokens: Tokens
+    request: Request
+
+
+class Report:
+    """What was compared and what differed."""
+
+    def __init__(self) -> None:
+        self.compared = 0
+        self.left_out = 0
+        self.differences: list[str] = []
+
+
+def differs(case: Case, c_tool: Run, ours: Run) -> str:
+    """What differs between the tools, as text; empty if nothing.  Raises :class:`Loops`."""
+    source = text_of(case.tokens)
+    expected = c_tool(source, case.request)
+    found = ours(source, case.request)
+    if found == expected:
+        return ""
+    lines: list[str] = []
+    for name, left, right in zip(Outcome._fields, expected, found, strict=True):
+        if left != right:
+            diff = difflib.unified_diff(f"{left}".splitlines(), f"{right}".splitlines(), "C", "ours", n=0, lineterm="")
+            lines += [f"{name}:", *diff]
+    return "\n".join(lines)
+
+
+def reduce_case(case: Case, is_bad: Callable[[Case], bool]) -> Case:
+    """Leave out tokens as long as the case stays bad."""
+    tokens = list(case.tokens)
+    size = max(len(tokens) // 2, 1)
+    while True:
+        place = 0
+        was_shortened = False
+        while place < len(tokens):
+            shorter = tokens[:place] + tokens[place + size :]
+            if is_bad(case._replace(tokens=shorter)):
+                tokens = shorter
+                was_shortened = True
+            else:
+                place += size
+        if size > 1:
+            size //= 2
+        elif not was_shortened:
+            return case._replace(tokens=tokens)
+
+
+def compare(cases: Iterator[Case], c_tool: Run, ours: Run, most_differences: int = 5) -> Report:
+    """Compare the tools on all cases; stop after some differences."""
+    report = Report()
+
+    def is_bad(case: Case) -> bool:
+        try:
+            return bool(differs(case, c_tool, ours))
+        except Loops:
+            return False
+
+    for case in cases:
+        try:
+            difference = differs(case, c_tool, ours)
+        except Loops:
+            report.left_out += 1
+            continue
+        report.compared += 1
+        if difference:
+            reduced = reduce_case(case, is_bad)
+            shown = f"{text_of(reduced.tokens).decode('latin-1')}\n{reduced.request}\n{differs(reduced, c_tool, ours)}"
+            report.differences.append(shown)
+            if len(report.differences) >= most_differences:
+                break
+    return report
+
+
+def plain_cases(seed: str, count: int) -> Iterator[Case]:
+    """Units with ``-w``, and some with ``-d`` or ``-D``."""
+    for number in range(count):
+        generator = DeclarationGenerator(f"{seed}/{number}")
+        yield Case(generator.maybe_damaged_tokens(), Request(debug=number % 10 == 1, dump=number % 10 == 2))
+
+
+def main(ours_of: Callable[[Dialect], Run] = plain_run) -> int:
+    """Compare with each kernel's C tool; exit status 1 if anything differs or nothing could be compared."""
+    parser = argparse.ArgumentParser(description="Random declarations: the C genksyms against ours.")
+    parser.add_argument("--units", type=int, default=1000, help="units for each kernel")
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--kernel", action="append", choices=sorted(KERNELS), help="only this one (repeatable)")
+    arguments = parser.parse_args()
+    compared = differences = 0
+    for label in arguments.kernel or KERNELS:
+        try:
+            c_tool = c_run(KernelPackages(KERNELS[label]).genksyms)
+        except NotAvailable as error:
+            print(f"NOT RUN: {label}: {error}", flush=True)
+            continue
+        dialect = dialect_of(label if label[0] != "7" else "7.2")
+        report = compare(plain_cases(arguments.seed, arguments.units), c_tool, ours_of(dialect))
+        print(
+            f"{label}: {report.compared} units compared, {report.left_out} left out (the C tool has no end), "
+            f"{len(report.differences)} differences",
+            flush=True,
+        )
+        for difference in report.differences:
+            print(f"{difference}\n", flush=True)
+        compared += report.compared
+        differences += len(report.differences)
+    return 1 if differences or not compared else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
