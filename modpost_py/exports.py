@@ -57,9 +57,9 @@ _KSYMTAB_SECTIONS: dict[str, tuple[tuple[tuple[str, str], ...], str | None]] = {
     "6.1": ((("___ksymtab_gpl+", GPL), ("___ksymtab+", PLAIN)), None),
 }
 
-#: The kinds of export that a dump may name in each dialect.
+#: The kinds of export that a dump may name in each dialect; what else it names is unknown, or an error.
 EXPORT_KINDS: dict[str, frozenset[str]] = {
-    "5.10": frozenset({PLAIN, GPL, UNUSED, UNUSED_GPL, GPL_FUTURE}),
+    "5.10": frozenset({PLAIN, GPL, UNUSED, UNUSED_GPL, GPL_FUTURE, UNKNOWN}),
     "6.1": frozenset({PLAIN, GPL}),
     "6.12": frozenset({PLAIN, GPL}),
     "7.2": frozenset({PLAIN, GPL}),
@@ -79,17 +79,23 @@ def export_of_ksymtab(object_file: ObjectFile, symbol: int, name: str, dialect_n
 
 
 def exports_of_relocations(
-    object_file: ObjectFile, relocation_section: int, reporter: Reporter
+    object_file: ObjectFile, relocation_section: int, skipped_types: frozenset[int], reporter: Reporter
 ) -> Iterator[FoundExport]:
-    """The exports of ``.export_symbol``, in the order of its relocations, which need not be that of the symbols."""
+    """The exports of ``.export_symbol``, in the order of its relocations, which need not be that of the symbols.
+
+    Relocations of the ``skipped_types`` are passed over.
+    """
     relocations = object_file.relocations(relocation_section)
     search = SymbolSearch(object_file)
-    for offset, symbol in zip(relocations.offset, relocations.symbol, strict=True):
+    for offset, symbol, type_ in zip(relocations.offset, relocations.symbol, relocations.type, strict=True):
+        if type_ in skipped_types:
+            continue
         if symbol >= object_file.symbols.count:
             raise ObjectFileError(object_file.path, f".export_symbol refers to symbol {symbol}, which does not exist")
         export = _export_of(object_file, search.at_or_below(relocations.target, offset), symbol, reporter)
         if export is not None:
             yield export
+            _check_section(object_file, symbol, export.symbol, reporter)
 
 
 def _export_of(object_file: ObjectFile, label: int | None, symbol: int, reporter: Reporter) -> FoundExport | None:
@@ -110,7 +116,6 @@ def _export_of(object_file: ObjectFile, label: int | None, symbol: int, reporter
     if license not in _LICENSES:
         reporter.report(UNKNOWN_EXPORT_LICENSE, license=license, symbol=name)
         return None
-    _check_section(object_file, symbol, name, reporter)
     return FoundExport(name, _LICENSES[license], namespace, _is_function(object_file, symbol))
 
 

@@ -264,9 +264,9 @@ class _ObjectReader:
             self._read_exports if reads_exports else None,
         )
 
-    def _read_exports(self, relocation_section: int) -> None:
+    def _read_exports(self, relocation_section: int, skipped_types: frozenset[int]) -> None:
         # One by one: what is reported meanwhile goes to the same list
-        for export in exports_of_relocations(self._object_file, relocation_section, self._reporter):
+        for export in exports_of_relocations(self._object_file, relocation_section, skipped_types, self._reporter):
             self._facts.discoveries.append(export)
 
 

@@ -131,6 +131,7 @@ _TEXT: Patterns = (
 )  # fmt: skip
 _OTHER_TEXT_5_10: Patterns = (
     ".ref.text", ".head.text", ".spinlock.text", ".fixup", ".entry.text", ".exception.text", ".text.*", ".coldtext",
+    ".irqentry.text",  # not in the first stable releases of 5.10
 )  # fmt: skip
 _OTHER_TEXT: Patterns = (
     ".ref.text", ".head.text", ".spinlock.text", ".fixup", ".entry.text", ".exception.text", ".coldtext",

@@ -51,7 +51,6 @@ from modpost_py.section_messages import (
 from modpost_py.section_references import ForbiddenTargets, ReferenceRules, reference_rules
 
 _EXCEPTION_TABLE = "__ex_table"
-_NOTHING: frozenset[int] = frozenset()
 
 
 class SectionOptions(NamedTuple):
@@ -73,19 +72,21 @@ def check(
     options: SectionOptions,
     reporter: Reporter,
     state: RunState,
-    on_export_relocations: Callable[[int], None] | None = None,
+    on_export_relocations: Callable[[int, frozenset[int]], None] | None = None,
 ) -> int:
     """Check all sections of an object in header order and return how many mismatches were reported.
 
-    Where ``on_export_relocations`` is given, it is called with the index of each relocation section that applies to
-    ``.export_symbol``, at its place in the walk, instead of checking that section.
+    Where ``on_export_relocations`` is given, it is called for each relocation section that applies to
+    ``.export_symbol``, at its place in the walk, instead of checking that section.  Its arguments are the index of the
+    relocation section and the relocation types that are to be passed over there.
 
     Raises :class:`~modpost_py.errors.FatalError` after a message that ends the run, and
     :class:`~modpost_py.errors.ObjectFileError` for a relocation section that is cut off.
     """
     rules = reference_rules(dialect.name)
     walk = _ObjectCheck(object_file, rules, options, reporter, state)
-    exports = object_file.section_index.get(".export_symbol") if on_export_relocations is not None else None
+    # The C tool keeps 0 for an object without the section, so that relocations of section 0 count as exports there.
+    exports = object_file.section_index.get(".export_symbol", 0)
     unchecked = rules.unchecked
     for index, section in enumerate(object_file.sections):
         kind = section.type
@@ -99,7 +100,7 @@ def check(
             if kind == SHT_REL and section.size and rules.rules.needs_known_machine:
                 walk.require_known_machine()
             if on_export_relocations is not None and section.info == exports:
-                on_export_relocations(index)
+                on_export_relocations(index, rules.skipped_types(object_file.machine, source, kind == SHT_RELA))
                 continue
             targets = rules[source]
             if targets is not None:
@@ -221,7 +222,7 @@ class _ObjectCheck:
             return
         symbols, offsets, types, addends = relocations.symbol, relocations.offset, relocations.type, relocations.addend
         section_of = self._object_file.symbols.section
-        skipped = self._skipped_types(source) if addends is not None else _NOTHING
+        skipped = self._rules.skipped_types(self._object_file.machine, source, relocations.has_addends)
         for entry in entries:
             symbol, type_, offset = symbols[entry], types[entry], offsets[entry]
             if type_ in skipped:
@@ -231,14 +232,6 @@ class _ObjectCheck:
             if stored is not None and rule is not None:
                 complete = addends is None
                 self._report(_Reference(rule, source, relocations.target, offset, symbol, stored, complete))
-
-    def _skipped_types(self, source: str) -> frozenset[int]:
-        machine = self._object_file.machine
-        return frozenset(
-            skipped.type
-            for skipped in self._rules.rules.skipped
-            if skipped.machine == machine and skipped.section in (None, source)
-        )
 
     def _stored_addend(self, relocations: Relocations, symbol: int, type_: int, offset: int) -> int | None:
         """The addend that lies at the place of a REL relocation; ``None`` if the relocation is passed over."""

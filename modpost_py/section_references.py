@@ -95,6 +95,14 @@ class ReferenceRules(dict[str, ForbiddenTargets | None]):
             if not (extra_warnings and exemption.unless_extra_warnings)
         )
 
+    def skipped_types(self, machine: int, from_section: str, has_addends: bool) -> frozenset[int]:
+        """The types of relocations that are no references when they apply to ``from_section``; none without addends."""
+        return frozenset(
+            skipped.type
+            for skipped in self.rules.skipped
+            if has_addends and skipped.machine == machine and skipped.section in (None, from_section)
+        )
+
     def annotation(self, section: str) -> str:
         """The source annotation that puts something into an init or exit section: ``__init ``, ``__initdata ``...
 
