@@ -33,9 +33,7 @@ _PRETTY_MISMATCH = (
     "{path}({from_section}+{offset:#x}): Section mismatch in reference from the {from_kind} {from_symbol}{from_call}"
     " to the {to_kind} {to_section}:{to_symbol}{to_call}\n"
 )
-_MISMATCH = (
-    "section mismatch in reference: {place} (section: {from_section}) -> {to_symbol} (section: {to_section})\n"
-)
+_MISMATCH = "section mismatch in reference: {place} (section: {from_section}) -> {to_symbol} (section: {to_section})\n"
 
 SECTION_MISMATCH = Message(
     "section-mismatch",
