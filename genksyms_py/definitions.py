@@ -29,6 +29,8 @@ from genksyms_py.raw_tokens import TOKEN
 from genksyms_py.token_classes import coarse_tokens
 
 Definition = tuple[str, ...]
+#: The enumerator counter where nothing of an earlier enum is left.
+INITIAL_COUNTER: tuple[int, tuple[str, ...] | None] = (0, None)
 
 
 class Defined(NamedTuple):
@@ -109,7 +111,7 @@ class DeclarationReader:
         self._keeps_attributes = dialect.grammar == "B" or dialect.keeps_declarator_attributes
 
     def read(
-        self, declaration: DeclarationText, enumerator_state: tuple[int, tuple[str, ...] | None] = (0, None)
+        self, declaration: DeclarationText, enumerator_state: tuple[int, tuple[str, ...] | None] = INITIAL_COUNTER
     ) -> Declared:
         """All that ``declaration`` declares.
 

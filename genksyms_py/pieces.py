@@ -14,11 +14,24 @@ that unit agrees.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import compress, islice
 from sys import intern
 
-from genksyms_py.declaration_shapes import INNERMOST_BODY, ONE_DECLARATION, SHADOWING_NAMES, SHADOWING_PAIRS, Shapes, Verdict
+from genksyms_py.declaration_shapes import (
+    INNERMOST_BODY,
+    ONE_DECLARATION,
+    SHADOWING_NAMES,
+    SHADOWING_PAIRS,
+    Shapes,
+    Verdict,
+)
+from genksyms_py.definitions import INITIAL_COUNTER, Declared, Defined
+from genksyms_py.dialects import Dialect
+from genksyms_py.exact_parser import FragmentResult, SyntaxErrorRecord, parse_fragment
+from genksyms_py.messages import Location
+from genksyms_py.symbol_table import TAG_KINDS
 from genksyms_py.token_classes import TokenClasses, coarse_tokens
 
 # line marker, less the "\n# " that the text was split at:
@@ -29,75 +42,92 @@ _DIRECTIVE = re.compile(r"^#(?![ \t])[^\n]*$", re.MULTILINE)
 _COMPOUND_LETTERS = re.compile("[ZzWw]")
 _TYPEOF_PARENTHESES = re.compile(r"o\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)")
 
+# So many declarations may be lost to one error before the fast path gives up.
+_EXACT_REACH = 4
+
 
 class Irregular(Exception):
     """A text that only the exact parser, from the unit's beginning, can be trusted with."""
 
 
 class Declaration:
-    """One declaration of a piece: coarse tokens with single spaces between, and their classes.
+    """One declaration of a piece.
 
-    ``irregular`` ones are judged by the exact parser; ``ordinal`` counts within the piece.
+    ``text`` has the coarse tokens with single spaces between, ``shape`` their classes;
+    ``ordinal`` counts within the piece.  ``declared`` is what it declares, once somebody
+    asked; for what the exact parser had to read, ``shape`` is empty and ``declared`` is there
+    from the beginning.
     """
 
-    __slots__ = ("declared", "is_irregular", "ordinal", "piece", "shape", "text")
+    __slots__ = ("declared", "ordinal", "piece", "shape", "text")
 
-    def __init__(self, piece: Piece, ordinal: int, text: str, shape: str, is_irregular: bool = False) -> None:
+    def __init__(self, piece: Piece, ordinal: int, text: str, shape: str) -> None:
         self.piece = piece
         self.ordinal = ordinal
         self.text = text
         self.shape = shape
-        self.is_irregular = is_irregular
-        self.declared: object = None
+        self.declared: Declared | None = None
 
 
 class Piece:
     """The declarations of a piece of text, under one view of what is a typedef.
 
     ``declared`` maps names, and ``#tag`` for compounds, to declarations (the first wins).
-    ``types`` were typedefs before the piece, ``names`` were not.  ``rest`` is text behind the
-    last complete declaration, which goes on in the next piece.
+    ``types`` were typedefs before the piece, ``names`` were not; ``surroundings`` is what the
+    exact parser asked and learnt about the text before.  ``rest`` is text behind the last
+    complete declaration, which goes on in the next piece.
     """
 
     __slots__ = (
+        "_anchors",
+        "_raw",
         "declared",
         "enumerators",
         "enums",
         "exports",
         "file",
         "in_source",
-        "irregular",
-        "line",
         "names",
         "rest",
-        "rest_line",
-        "source",
+        "rest_anchors",
+        "surroundings",
+        "syntax_errors",
         "typedefs",
         "types",
     )
 
-    def __init__(self, source: str, file: str, line: int, in_source: bool) -> None:
-        self.source = source
-        self.file = file
-        self.line = line
+    def __init__(self, raw: bytes | str, anchors: tuple[tuple[int, str, int], ...], in_source: bool) -> None:
+        self._raw = raw
+        self._anchors = anchors
+        self.file = anchors[0][1]
         self.in_source = in_source
         self.declared: dict[str, Declaration] = {}
         self.typedefs: dict[str, str] = {}
         self.enumerators: tuple[str, ...] = ()
-        self.enums: list[Declaration] = []
-        self.exports: list[tuple[str, int]] = []
-        self.irregular: list[Declaration] = []
+        self.enums: tuple[Declaration, ...] = ()
+        self.exports: tuple[tuple[str, int], ...] = ()
         self.types: frozenset[str] = frozenset()
         self.names: tuple[str, ...] = ()
+        self.surroundings: dict[str, str | None] | None = None
+        self.syntax_errors: tuple[SyntaxErrorRecord, ...] = ()
         self.rest = ""
+        self.rest_anchors: tuple[tuple[int, str, int], ...] = ()
 
-    def location(self, ordinal: int) -> tuple[str, int]:
-        """File and line of the ``ordinal``-th declaration; computed from the text on demand."""
-        offset = self.offset(ordinal)
-        return self.file, self.line + self.source.count("\n", 0, offset)
+    @property
+    def source(self) -> str:
+        """The text of the piece, without its marker; lines of the preprocessor are blank."""
+        return self._raw if isinstance(self._raw, str) else piece_text(self._raw)
 
-    def offset(self, ordinal: int) -> int:
-        raise NotImplementedError
+    def location_at(self, offset: int) -> Location:
+        """File and line of an offset of the source."""
+        begin, file, line = self._anchors[bisect_right(self._anchors, offset, key=lambda anchor: anchor[0]) - 1]
+        return Location(file, line + self.source.count("\n", begin, offset))
+
+    def anchors_from(self, offset: int) -> tuple[tuple[int, str, int], ...]:
+        """The anchors of the text from ``offset`` on: where which line of which file begins."""
+        place = self.location_at(offset)
+        later = [(begin - offset, file, line) for begin, file, line in self._anchors if begin > offset]
+        return ((0, place.file, place.line), *later)
 
 
 def piece_text(raw: bytes) -> str:
@@ -115,19 +145,33 @@ def _without_directives(text: str) -> str:
 
 
 class PieceAnalyser:
-    """Cuts pieces into declarations; one object serves one unit, with its typedefs so far."""
+    """Cuts pieces into declarations; one object serves one unit.
 
-    def __init__(self, shapes: Shapes, classes: TokenClasses) -> None:
+    ``typedefs`` and ``enumerators`` are the names declared so far; the typedefs that a piece
+    declares are entered in ``classes``.
+    """
+
+    def __init__(
+        self, dialect: Dialect, shapes: Shapes, classes: TokenClasses, typedefs: Set[str], enumerators: Set[str]
+    ) -> None:
+        self._dialect = dialect
         self._shapes = shapes
         self._classes = classes
+        self._typedefs = typedefs
+        self._unit_enumerators = enumerators
         self._tokens: list[str] = []
         self._letters = ""
+        self._enumerators: list[str] = []
+        self._enums: list[Declaration] = []
 
-    def analyse(self, piece: Piece) -> None:
-        """Fill ``piece`` from its text; the typedefs that it declares are entered in the classes."""
-        tokens = self._tokens = coarse_tokens().findall(piece.source)
+    def analyse(self, piece: Piece) -> str:
+        """Fill ``piece`` from its text, and return that.  Raises :class:`Irregular`."""
+        source = piece.source
+        tokens = self._tokens = coarse_tokens().findall(source)
         self._letters = "".join(map(self._classes.__getitem__, tokens))
-        enumerators: list[str] = []
+        self._enumerators = []
+        self._enums = []
+        exports: list[tuple[str, int]] = []
         position = ordinal = 0
         one_declaration = ONE_DECLARATION.match
         verdict_of = self._shapes.verdict
@@ -141,26 +185,24 @@ class PieceAnalyser:
             end = match.end()
             if "T" in shape and "y" not in shape and any(pair in shape for pair in shadowing_pairs):
                 shape = shadowing_names.sub("I", shape)
-            if "}" in shape:
-                verdict = self._compound(piece, shape, position, end, ordinal, enumerators)
-            else:
-                verdict = verdict_of(shape)
+            verdict = verdict_of(shape) if "}" not in shape else self._compound(piece, shape, position, end, ordinal)
             if verdict is Verdict.SIMPLE or verdict is Verdict.FUNCTION:
                 if "}" not in shape:
                     self._declare(piece, shape, position, end, ordinal)
-            elif verdict is Verdict.IRREGULAR:
-                self._irregular(piece, shape, position, end, ordinal)
             elif verdict is Verdict.EXPORT:
-                piece.exports.append((intern(tokens[position + 2]), ordinal))
-            elif verdict is Verdict.RAW_PROTOTYPE:
-                declaration = self._declaration(piece, shape, position, end, ordinal)
-                declaration.is_irregular = True
-                piece.declared.setdefault(intern(tokens[position + shape.index("I")]), declaration)
+                exports.append((intern(tokens[position + 2]), ordinal))
+            elif verdict is not Verdict.NOTHING:
+                end = self._exactly(piece, source, position, end, ordinal)
             position = end
             ordinal += 1
-        self._note_classes(piece, enumerators)
+        self._note_classes(piece)
+        piece.exports = tuple(exports)
+        piece.enums = tuple(self._enums)
         if position < len(tokens):
-            piece.rest = self._text_from(piece, position)
+            offset = self._offset_of(source, position)
+            piece.rest = source[offset:]
+            piece.rest_anchors = piece.anchors_from(offset)
+        return source
 
     def _declaration(self, piece: Piece, shape: str, start: int, end: int, ordinal: int) -> Declaration:
         if shape[-1] == "G":
@@ -197,9 +239,7 @@ class PieceAnalyser:
                 if name in rest:
                     self._letters = self._letters[:end] + "".join(map(self._classes.__getitem__, rest))
 
-    def _compound(
-        self, piece: Piece, shape: str, start: int, end: int, ordinal: int, enumerators: list[str]
-    ) -> Verdict:
+    def _compound(self, piece: Piece, shape: str, start: int, end: int, ordinal: int) -> Verdict:
         """A declaration with compounds' bodies: judge it, and enter its tags and constants."""
         folded = shape
         regular = self._shapes.body_is_regular
@@ -224,34 +264,105 @@ class PieceAnalyser:
                 names = [
                     intern(tokens[start + at]) for at in range(index + 1, body_end) if shape[at] == "I"
                 ]
-                enumerators += names
+                self._enumerators += names
                 for name in names:
                     declared.setdefault(name, declaration)
         if "W" in shape or "w" in shape:
-            piece.enums.append(declaration)
+            self._enums.append(declaration)
         tail = shape.rindex("}") + 1
         names = [tokens[start + tail - 1 + index] for index in _declared_positions("b" + shape[tail:])]
         self._enter(piece, declaration, names, end)
         return verdict
 
-    def _irregular(self, piece: Piece, shape: str, start: int, end: int, ordinal: int) -> None:
-        first = self._offset_of(piece, start)
-        last = self._offset_of(piece, end - 1) + len(self._tokens[end - 1])
-        piece.irregular.append(Declaration(piece, ordinal, piece.source[first:last], shape, is_irregular=True))
+    def _exactly(self, piece: Piece, source: str, start: int, end: int, ordinal: int) -> int:
+        """Let the exact parser read what is not regular; returns the index behind what it read.
 
-    def _offset_of(self, piece: Piece, index: int) -> int:
-        return next(islice(coarse_tokens().finditer(piece.source), index, None)).start()
+        An error may run into the following declarations.  If it does not come to rest soon,
+        the unit is for the exact parser as a whole.
+        """
+        first = self._offset_of(source, start)
+        place = piece.location_at(first)
+        asked: dict[str, str | None] = {} if piece.surroundings is None else piece.surroundings
+        scope = _Surroundings(self._typedefs, self._unit_enumerators, piece.typedefs, self._enumerators, asked)
+        for _ in range(_EXACT_REACH):
+            if "e" in self._letters[start:end]:
+                break  # export markers act at once; a fragment cannot
+            last = self._offset_of(source, end - 1) + len(self._tokens[end - 1])
+            text = source[first:last]
+            result = parse_fragment(
+                self._dialect, text, scope, in_source=piece.in_source, line=place.line, file=place.file
+            )
+            if result.is_neutral:
+                if result.enumerator_state != INITIAL_COUNTER:
+                    break
+                piece.surroundings = asked
+                self._enter_fragment(piece, result, ordinal, end)
+                return end
+            match = ONE_DECLARATION.match(self._letters, end)
+            if match is None:
+                break
+            end = match.end()
+        raise Irregular
 
-    def _text_from(self, piece: Piece, index: int) -> str:
-        return piece.source[self._offset_of(piece, index) :]
+    def _enter_fragment(self, piece: Piece, result: FragmentResult, ordinal: int, end: int) -> None:
+        declaration = Declaration(piece, ordinal, "", "")
+        defined = [Defined(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations]
+        declaration.declared = Declared(defined, frozenset(), frozenset(), INITIAL_COUNTER)
+        piece.syntax_errors += tuple(result.syntax_errors)
+        typedefs = []
+        for entry in defined:
+            key = intern("#" + entry.name if entry.kind in TAG_KINDS else entry.name)
+            if entry.kind == "t" and key not in piece.declared:
+                typedefs.append(key)
+            elif entry.kind == "E":
+                self._enumerators.append(key)
+            piece.declared.setdefault(key, declaration)
+        self._enter_typedefs(piece, typedefs, end)
 
-    def _note_classes(self, piece: Piece, enumerators: list[str]) -> None:
+    def _offset_of(self, source: str, index: int) -> int:
+        return next(islice(coarse_tokens().finditer(source), index, None)).start()
+
+    def _note_classes(self, piece: Piece) -> None:
         """Which identifiers were taken for typedefs, and which were not."""
         letters = self._letters
         piece.names = tuple(map(intern, set(compress(self._tokens, map("I".__eq__, letters)))))
         types = set(compress(self._tokens, map("T".__eq__, letters)))
         piece.types = frozenset(map(intern, types.difference(piece.typedefs)))
-        piece.enumerators = tuple(enumerators)
+        piece.enumerators = tuple(self._enumerators)
+
+
+class _Surroundings:
+    """What a fragment sees of the unit before it, with a note of every answer that it got."""
+
+    def __init__(
+        self,
+        typedefs: Set[str],
+        enumerators: Set[str],
+        own_typedefs: Mapping[str, str],
+        own_enumerators: Sequence[str],
+        asked: dict[str, str | None],
+    ) -> None:
+        self._typedefs = typedefs
+        self._enumerators = enumerators
+        self._own_typedefs = own_typedefs
+        self._own_enumerators = own_enumerators
+        self._asked = asked
+
+    def kind_of(self, name: str, /) -> str | None:
+        """``"t"``, ``"E"`` or None; other symbols make no difference to reading."""
+        if name in self._own_typedefs:
+            return "t"
+        if name in self._own_enumerators:
+            return "E"
+        kind = self._asked[name] = kind_before(name, self._typedefs, self._enumerators)
+        return kind
+
+
+def kind_before(name: str, typedefs: Set[str], enumerators: Set[str]) -> str | None:
+    """What ``name`` is to the lexer: a typedef, an enum constant or nothing in particular."""
+    if name in typedefs:
+        return "t"
+    return "E" if name in enumerators else None
 
 
 _positions: dict[str, tuple[int, ...]] = {}

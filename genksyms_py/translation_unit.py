@@ -9,33 +9,31 @@ exports reach.  Whatever cannot be shown to come out like the C tool's raises
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from sys import intern
 from typing import NamedTuple
 
 from pycparser.c_parser import ParseError
 
 from genksyms_py.c_front_end import FrontEnd
 from genksyms_py.declaration_shapes import shapes_of
-from genksyms_py.definitions import DeclarationReader, DeclarationText, Declared, Defined
+from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationText, Declared, Defined
 from genksyms_py.dialects import Dialect
-from genksyms_py.exact_parser import FragmentResult, parse_fragment
-from genksyms_py.messages import NO_FILE
-from genksyms_py.pieces import MARKER, Declaration, Irregular, Piece, PieceAnalyser, piece_text
+from genksyms_py.pieces import MARKER, Declaration, Irregular, Piece, PieceAnalyser, kind_before, piece_text
+from genksyms_py.symbol_table import TAG_KINDS
 from genksyms_py.token_classes import TokenClasses
 
-_log = logging.getLogger(__name__)
 # Characters; a declaration that goes on for longer has most likely lost its end.
 _LONGEST_REST = 400_000
-_INITIAL_COUNTER = (0, None)
+
+Place = tuple[int, int]
 
 
 class Export(NamedTuple):
     """An export marker: the symbol's name and the marker's place in the unit."""
 
     name: str
-    place: tuple[int, int]
-    piece: Piece
+    place: Place
 
 
 class UnitReader:
@@ -44,11 +42,12 @@ class UnitReader:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.declaration_reader = DeclarationReader(dialect, FrontEnd())
-        self._shapes = shapes_of(dialect)
-        # By the text between two markers: None for blank text, else the piece's variants,
-        # which differ in what was a typedef before, or in being in the source file.
-        self._pieces: dict[bytes, list[Piece] | None] = {}
-        self._joined: dict[str, list[Piece]] = {}
+        self.shapes = shapes_of(dialect)
+        #: By the text between two markers: None for blank text, else the piece's variants,
+        #: which differ in what was a typedef before, or in being in the source file.
+        self.pieces: dict[bytes, list[Piece] | None] = {}
+        #: The same for text that goes over several markers.
+        self.joined_pieces: dict[str, list[Piece]] = {}
 
     def read(self, data: bytes) -> TranslationUnit:
         """Read one preprocessed unit.  Raises :class:`Irregular`."""
@@ -58,16 +57,20 @@ class UnitReader:
 
 
 class _Reading:
-    """One unit under way: the row of its pieces and the typedefs so far."""
+    """One unit under way: the row of its pieces, and the typedefs and enum constants so far."""
 
     def __init__(self, reader: UnitReader, data: bytes) -> None:
+        self._pieces = reader.pieces
+        self._joined = reader.joined_pieces
         self._reader = reader
         self._raw = data.split(b"\n# ")
         self._source_file = ""
-        self._classes = TokenClasses(reader.dialect)
-        self._analyser = PieceAnalyser(reader._shapes, self._classes)
         self._typedefs: set[str] = set()
         self._enumerators: set[str] = set()
+        self._classes = TokenClasses(reader.dialect)
+        self._analyser = PieceAnalyser(
+            reader.dialect, reader.shapes, self._classes, self._typedefs, self._enumerators
+        )
         self._row: list[Piece] = []
 
     def unit(self) -> TranslationUnit:
@@ -78,94 +81,97 @@ class _Reading:
         if match is None or b"\n" not in raw[-1]:
             raise Irregular
         self._source_file = match[2].decode("latin-1")
-        known = self._reader._pieces
+        known = self._pieces
         index, count = 0, len(raw)
         while index < count:
-            bytes_between = raw[index]
-            variants = known.get(bytes_between, ())
+            between = raw[index]
+            variants = known.get(between, ())
             index += 1
             if variants is None:
                 continue
-            piece = self._fitting(variants)
+            piece = self._fitting(variants) or self._analysed(between)
             if piece is None:
-                piece = self._analysed(bytes_between)
-                if piece is None:
-                    continue
+                continue
             self._append(piece)
             while piece.rest:
                 piece, index = self._joined_with_next(piece, index)
                 self._append(piece)
         return TranslationUnit(self._reader, self._row, self._typedefs, self._enumerators)
 
-    def _fitting(self, variants: list[Piece] | tuple[()]) -> Piece | None:
+    def _fitting(self, variants: Iterable[Piece]) -> Piece | None:
+        """The variant that this unit would give again."""
         typedefs = self._typedefs
         for piece in variants:
             if (
                 piece.in_source == (piece.file == self._source_file)
                 and piece.types <= typedefs
                 and typedefs.isdisjoint(piece.names)
-                and (not piece.irregular or self._same_surroundings(piece))
+                and (piece.surroundings is None or self._has_surroundings(piece.surroundings))
             ):
                 return piece
         return None
 
+    def _has_surroundings(self, surroundings: dict[str, str | None]) -> bool:
+        return all(
+            kind_before(name, self._typedefs, self._enumerators) == kind for name, kind in surroundings.items()
+        )
+
     def _analysed(self, raw: bytes) -> Piece | None:
         """Analyse a piece that is new, or new under these typedefs; None for a blank one."""
-        pieces = self._reader._pieces
         match = MARKER.match(raw)
         if match is None:
             raise Irregular
-        text = piece_text(raw)
-        if not text or text.isspace():
-            pieces[raw] = None
+        if raw[match.end() :].isspace() or match.end() == len(raw):
+            self._pieces[raw] = None
             return None
-        file = match[2].decode("latin-1")
-        piece = Piece(text, file, int(match[1]), file == self._source_file)
-        self._analyse(piece)
-        variants = pieces.get(raw)
-        if variants is None:
-            variants = pieces[raw] = []
-        variants.append(piece)
-        return piece
-
-    def _analyse(self, piece: Piece) -> None:
+        file = intern(match[2].decode("latin-1"))
+        piece = Piece(raw, ((0, file, int(match[1])),), file == self._source_file)
         self._analyser.analyse(piece)
-        if piece.irregular:
-            self._read_irregular(piece)
+        self._pieces.setdefault(raw, []).append(piece)
+        return piece
 
     def _joined_with_next(self, piece: Piece, index: int) -> tuple[Piece, int]:
         """The piece that an incomplete declaration and the following text make."""
         raw = self._raw
         parts = [piece.rest]
+        anchors = list(piece.rest_anchors)
+        length = len(piece.rest)
         depth = _depth(piece.rest)
-        if index >= len(raw) or len(piece.rest) > _LONGEST_REST:
-            _log.debug("no end in sight: %d %r", len(piece.rest), piece.rest[:300])
-            raise Irregular  # no end of the declaration in sight
         is_mixed = False
+        if index >= len(raw) or length > _LONGEST_REST:
+            raise Irregular  # no end of the declaration in sight
         while index < len(raw):
             match = MARKER.match(raw[index])
             if match is None:
                 raise Irregular
-            is_mixed |= (match[2].decode("latin-1") == self._source_file) != piece.in_source
+            file = intern(match[2].decode("latin-1"))
+            is_mixed |= (file == self._source_file) != piece.in_source
             text = piece_text(raw[index])
             index += 1
+            length += 1
+            anchors.append((length, file, int(match[1])))
             parts.append(text)
+            length += len(text)
             depth += _depth(text)
             if depth <= 0 and (";" in text or "}" in text):
                 break
-        joined_text = "\n".join(parts)
-        joined = None if is_mixed else self._fitting(self._reader._joined.get(joined_text, ()))
-        if joined is None:
-            joined = Piece(joined_text, piece.file, piece.line, piece.in_source)
-            self._analyse(joined)
-            if not is_mixed:
-                self._reader._joined.setdefault(joined_text, []).append(joined)
-            elif any(key[0] == "#" for key in joined.declared) or joined.irregular:
-                raise Irregular  # a compound may have its tag in a header and its end in the source
-        if joined.rest and index >= len(raw):
-            _log.debug("no end: %r", joined.rest[:300])
-            raise Irregular
+        joined = self._joined_piece("\n".join(parts), tuple(anchors), piece.in_source, is_mixed)
         return joined, index
+
+    def _joined_piece(
+        self, text: str, anchors: tuple[tuple[int, str, int], ...], in_source: bool, is_mixed: bool
+    ) -> Piece:
+        """``is_mixed``: the text stands partly in the source file, partly in headers."""
+        found = None if is_mixed else self._fitting(self._joined.get(text, ()))
+        if found is not None:
+            return found
+        piece = Piece(text, anchors, in_source)
+        self._analyser.analyse(piece)
+        if not is_mixed:
+            self._joined.setdefault(text, []).append(piece)
+        elif piece.surroundings is not None or any(key[0] == "#" for key in piece.declared):
+            raise Irregular  # each tag's own place would decide whether it is recorded
+        return piece
 
     def _append(self, piece: Piece) -> None:
         self._row.append(piece)
@@ -175,13 +181,6 @@ class _Reading:
         if piece.enumerators:
             self._enumerators.update(piece.enumerators)
 
-    def _same_surroundings(self, piece: Piece) -> bool:
-        return False
-
-    def _read_irregular(self, piece: Piece) -> None:
-        _log.debug("irregular: %s", [d.text[:200] for d in piece.irregular])
-        raise Irregular
-
 
 def _depth(text: str) -> int:
     return text.count("{") + text.count("(") - text.count("}") - text.count(")")
@@ -190,12 +189,14 @@ def _depth(text: str) -> int:
 class TranslationUnit:
     """The declarations of one unit.
 
-    ``find`` gives what a name means at a place; places order like the text.
+    A *place* is a pair of numbers that orders like the text; :meth:`find` tells what a name
+    means at a place.
     """
 
     def __init__(self, reader: UnitReader, row: list[Piece], typedefs: set[str], enumerators: set[str]) -> None:
-        self._reader = reader
+        self._declaration_reader = reader.declaration_reader
         self._enumerators = enumerators
+        self._row = row
         self._places: dict[Piece, int] = {}
         index: dict[str, Declaration] = {}
         for place in range(len(row) - 1, -1, -1):
@@ -203,63 +204,92 @@ class TranslationUnit:
             self._places[piece] = place
             index.update(piece.declared)
         self._index = index
-        self._row = row
+        self._check_first_declarations(typedefs)
+        #: What enums declare that begin with what an enum of the source file left.
+        self._counted_on: dict[Declaration, Declared] = {}
+        self._has_leaking_enums = False
+        self._count_on()
+
+    def _check_first_declarations(self, typedefs: set[str]) -> None:
+        """What was read as a typedef or constant must not have been declared as something else before."""
+        index = self._index
         for name in typedefs:
-            declaration = index[name]
-            if name not in declaration.piece.typedefs:
-                raise Irregular  # declared as something else before it became a typedef
+            if name not in index[name].piece.typedefs:
+                raise Irregular
+        for piece in self._row:
+            if piece.surroundings is not None:
+                for name in piece.enumerators:
+                    if index[name].piece is not piece:
+                        raise Irregular
+
+    def _count_on(self) -> None:
+        """The counter is not restarted after a named enum of the source file: give the next enum what it left."""
+        state = INITIAL_COUNTER
+        for piece in self._row:
+            if state != INITIAL_COUNTER and piece.surroundings is not None:
+                raise Irregular
+            for declaration in piece.enums:
+                leaks = piece.in_source and "W" in declaration.shape
+                if state == INITIAL_COUNTER and not leaks:
+                    continue
+                self._has_leaking_enums = True
+                declared = self._counted_on[declaration] = self._read(declaration, state)
+                state = declared.enumerator_state
 
     @property
     def exports(self) -> Iterator[Export]:
         """The export markers in the order of the text."""
         for place, piece in enumerate(self._row):
             for name, ordinal in piece.exports:
-                yield Export(name, (place, ordinal), piece)
+                yield Export(name, (place, ordinal))
 
-    def find(self, key: str, before: tuple[int, int]) -> Defined | None:
-        """What ``name`` or ``#tag`` was declared as before a place, or None."""
+    def find(self, key: str, before: Place) -> Defined | None:
+        """What ``name`` or ``#tag`` was declared as before a place, or None.  Raises :class:`Irregular`."""
         declaration = self._index.get(key)
         if declaration is None or self._place(declaration) >= before:
             return None
-        return self._defined(declaration, key)
-
-    def _place(self, declaration: Declaration) -> tuple[int, int]:
-        return self._places[declaration.piece], declaration.ordinal
-
-    def _defined(self, declaration: Declaration, key: str) -> Defined | None:
-        declared = self._declared(declaration)
         is_tag = key[0] == "#"
         name = key[1:] if is_tag else key
+        declared = self._declared(declaration)
         for entry in declared.defined:
-            if entry.name == name and (entry.kind in ("s", "u", "e")) == is_tag:
+            if entry.name == name and (entry.kind in TAG_KINDS) == is_tag:
                 return self._tagged(declaration, declared, entry)
-        return None
+        raise Irregular  # index and front end do not agree
+
+    def restarts_enumerators(self, kind: str) -> None:
+        """Note that an unknown enum is registered, which restarts the counter.  Raises :class:`Irregular`."""
+        if kind == "e" and self._has_leaking_enums:
+            raise Irregular
+
+    def _place(self, declaration: Declaration) -> Place:
+        return self._places[declaration.piece], declaration.ordinal
 
     def _declared(self, declaration: Declaration) -> Declared:
-        found = declaration.declared
+        found = self._counted_on.get(declaration) or declaration.declared
         if found is None:
-            if declaration.is_irregular:
-                raise Irregular
-            text = DeclarationText(declaration.text, declaration.shape, declaration.piece.in_source)
-            try:
-                found = self._reader.declaration_reader.read(text, _INITIAL_COUNTER)
-            except ParseError as error:
-                raise Irregular from error
-            declaration.declared = found
-        assert isinstance(found, Declared)
+            found = declaration.declared = self._read(declaration, INITIAL_COUNTER)
         return found
+
+    def _read(self, declaration: Declaration, state: tuple[int, tuple[str, ...] | None]) -> Declared:
+        text = DeclarationText(declaration.text, declaration.shape, declaration.piece.in_source)
+        try:
+            return self._declaration_reader.read(text, state)
+        except ParseError as error:
+            raise Irregular from error
 
     def _tagged(self, declaration: Declaration, declared: Declared, entry: Defined) -> Defined:
         """``entry`` with those tokens as references that name an enum constant declared before."""
+        index = self._index
+        for name in declared.own_references:
+            if index[name] is not declaration:
+                raise Irregular
         hits = declared.identifiers & self._enumerators
         if not hits:
             return entry
         place = self._place(declaration)
-        earlier = set()
-        for name in hits:
-            constant = self._index[name]
-            if name in constant.piece.enumerators and self._place(constant) < place:
-                earlier.add(name)
+        earlier = {
+            name for name in hits if name in index[name].piece.enumerators and self._place(index[name]) < place
+        }
         if not earlier:
             return entry
         definition = tuple("E#" + token if token in earlier else token for token in entry.definition)
