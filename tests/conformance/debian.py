@@ -108,8 +108,9 @@ class Archive:
     def __init__(self, suite: str, architecture: str) -> None:
         self.suite = suite
         self.architecture = architecture
-        self._directory = cache_directory("apt", f"{suite}-{architecture}")
+        self._directory = cache_directory("archives", f"{suite}-{architecture}")
         self._ready = False
+        self._found: dict[tuple[str, str], Package] = {}
 
     def find(self, pattern: str, version_pattern: str = ".*") -> Package:
         """The newest package whose name matches the whole regular expression; raises NotAvailable.
@@ -117,6 +118,12 @@ class Archive:
         Newest by version, so that ``linux-kbuild-6\\..*`` gives the latest kernel of a suite;
         ``version_pattern`` (a whole match too) can keep backports out.
         """
+        key = pattern, version_pattern
+        if key not in self._found:
+            self._found[key] = self._look_up(pattern, version_pattern)
+        return self._found[key]
+
+    def _look_up(self, pattern: str, version_pattern: str) -> Package:
         self._update()
         literal_start = re.split(r"[\\.\[(*+?|]", pattern, maxsplit=1)[0]
         names = [name for name in self._apt_cache("pkgnames", literal_start).split() if re.fullmatch(pattern, name)]
@@ -192,6 +199,8 @@ class Archive:
             "Dir::State::status": state / "status",
             "Dir::Cache": state,
             "Dir::Cache::archives": state / "archives",
+            "Dir::Cache::pkgcache": "packages.bin",
+            "Dir::Cache::srcpkgcache": "sources.bin",
             "Dir::Etc::sourcelist": state / "sources.list",
             "Dir::Etc::sourceparts": "-",
             "Dir::Etc::preferences": "-",
@@ -200,6 +209,8 @@ class Archive:
             "APT::Architectures": self.architecture,
             "APT::Sandbox::User": "root",
             "APT::Default-Release": "",
+            # Whole packages are looked up by name: that needs lists that can be read at any place.
+            "Acquire::GzipIndexes": "false",
             "Acquire::Languages": "none",
             "Acquire::PDiffs": "false",
             "Acquire::Check-Valid-Until": "false",

@@ -33,7 +33,7 @@ from modpost_py.errors import FatalError
 from modpost_py.messages import Diagnostic, Reporter
 from modpost_py.object_file import ObjectFile
 from tests.conformance.debian import Archive, NotAvailable
-from tests.conformance.kernels import KERNELS, KernelPackages, _with_own_libc
+from tests.conformance.kernels import KERNELS, KernelPackages, with_own_libc
 from tests.modpost.elf_writer import EM_386, EM_S390, EM_X86_64, SHT_NOBITS, STB_LOCAL, STT_OBJECT, ElfWriter
 
 _EM_PPC = 20
@@ -362,7 +362,7 @@ def _variants_of_i386(label: str) -> Iterator[Variant]:
     dialect = dialect_of(kbuild.version)
     for name, byteorder in (("lsb", "little"), ("msb", "big")):
         tool = next(archive.unpack(kbuild).glob(f"usr/lib/linux-kbuild-*/scripts/mod/modpost.real-{name}-32"))
-        program = _with_own_libc(archive, tool, kbuild)
+        program = with_own_libc(archive, tool, kbuild)
         yield Variant(dialect, kbuild.version, program, 32, Target(32, byteorder))
 
 

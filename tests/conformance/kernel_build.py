@@ -46,7 +46,7 @@ ARCHITECTURES: dict[str, BuildArchitecture] = {
 
 @dataclass(frozen=True, slots=True)
 class DirectoryRules:
-    """What the Makefile of one directory says: flags for its files, objects that it builds, flags for what lies below."""
+    """What one directory's Makefile says: flags for its files, the objects it builds, flags for what lies below."""
 
     flags: tuple[str, ...]
     file_flags: dict[str, tuple[str, ...]]
@@ -217,7 +217,7 @@ modversions-nothing: ;
 
 
 def _rules_from(variables: dict[str, list[str]]) -> DirectoryRules:
-    """DirectoryRules from a Makefile's variables, by kbuild's naming rules (6.9 and later: NAME.o in CFLAGS_ is a path)."""
+    """DirectoryRules from a Makefile's variables by kbuild's naming rules (NAME.o in CFLAGS_NAME.o may be a path)."""
     file_flags, removed = {}, {}
     objects: set[str] = set()
     for name, words in variables.items():

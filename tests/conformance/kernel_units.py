@@ -93,7 +93,8 @@ def _make_units(
             batch = [found for _, found in zip(range(count - len(made)), choice, strict=False)]
             if not batch:
                 break
-            for path, message in pool.map(lambda chosen: _preprocess(build, *chosen, target), batch):
+            results = pool.map(lambda chosen: _preprocess(build, chosen[0], chosen[1], target), batch)
+            for path, message in results:
                 if message:
                     failures.append(f"{path}\t{message}\n")
                 else:
@@ -139,7 +140,7 @@ def _exporting_files(build: KernelBuild) -> list[str]:
     return sorted(result.stdout.splitlines())
 
 
-_NOT_KERNEL = frozenset({"Documentation", "LICENSES", "debian", "include", "rust", "samples", "scripts", "tools", "usr"})
+_NOT_KERNEL = frozenset({"LICENSES", "include", "rust", "samples", "scripts", "usr"})
 
 
 def _spread(paths: Sequence[str]) -> list[str]:

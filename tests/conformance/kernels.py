@@ -78,19 +78,19 @@ class KernelPackages:
         """The Debian version of the packages."""
         return self._headers_package.version
 
-    @property
+    @functools.cached_property
     def headers(self) -> Path:
         """The headers of the flavour: generated headers, Module.symvers, .config."""
         package = self._headers_package
         return self.archive.unpack(package) / "usr/src" / package.name
 
-    @property
+    @functools.cached_property
     def common_headers(self) -> Path:
         """The headers that all flavours share."""
         name = self._headers_package.depended(r"linux-headers-\d.*-common")
         return self.archive.unpack(self._exactly(name, self.version)) / "usr/src" / name
 
-    @property
+    @functools.cached_property
     def modules(self) -> Path:
         """The directory ``lib/modules/RELEASE`` of the image, modules as shipped (perhaps compressed)."""
         meta = self.archive.find(f"linux-image-{self._flavour}", self.kernel.version_pattern)
@@ -100,14 +100,14 @@ class KernelPackages:
             image = self._exactly(image.depended(r"linux-modules-\d.*"), image.version)
         return _only(self.archive.unpack(image), "lib/modules/*", "usr/lib/modules/*")
 
-    @property
+    @functools.cached_property
     def source_package(self) -> Package:
         """The package with the source of exactly this version."""
         series = re.match(r"\d+\.\d+", self.version)
         assert series is not None
         return self._exactly(f"linux-source-{series[0]}", self.version)
 
-    @property
+    @functools.cached_property
     def source_archive(self) -> Path:
         """The compressed tar file of the kernel source."""
         return _only(self.archive.unpack(self.source_package), "usr/src/linux-source-*.tar.*")
@@ -126,13 +126,14 @@ class KernelPackages:
         tool = _only(archive.unpack(kbuild), "usr/lib/linux-kbuild-*") / path
         if not tool.is_file():
             raise NotAvailable(f"{kbuild.name} has no {path}")
-        return tool if _runs_here(tool) else _with_own_libc(archive, tool, kbuild)
+        return tool if _runs_here(tool) else with_own_libc(archive, tool, kbuild)
 
-    @property
+    @functools.cached_property
     def genksyms(self) -> Path:
         """The C genksyms of this kernel."""
         return self.tool("scripts/genksyms/genksyms")
 
+    @functools.cache  # noqa: B019 (the object lives as long as the run)
     def modpost(self, byte_order: str = "lsb", word_size: int = 64) -> Path:
         """The C modpost of this kernel for objects of one byte order (``lsb``, ``msb``) and word size (32, 64)."""
         return self.tool(f"scripts/mod/modpost.real-{byte_order}-{word_size}")
@@ -159,7 +160,7 @@ def _runs_here(tool: Path) -> bool:
     return b"GLIBC_" not in result.stderr
 
 
-def _with_own_libc(archive: Archive, tool: Path, kbuild: Package) -> Path:
+def with_own_libc(archive: Archive, tool: Path, kbuild: Package) -> Path:
     """A launcher that starts a tool with the C library of its own release, its name kept for messages."""
     libc = archive.unpack("libc6")
     loader = next(path for path in sorted(libc.rglob("ld-linux*.so.*")) if path.is_file())
