@@ -25,6 +25,7 @@ LEXED_KINDS = frozenset("tE")
 #: What messages and debug output call a kind.
 KIND_WORDS = {"": "", "t": "typedef", "E": "enum constant", "s": "struct", "u": "union", "e": "enum"}
 
+_UNKNOWN_BODY = ("{", "UNKNOWN", "}")
 _NOWHERE = Location(NO_FILE, 1)
 
 
@@ -70,7 +71,7 @@ class Symbol:
 
 def unknown_definition(kind: str, name: str) -> Definition:
     """The definition of a compound that was never defined: ``struct NAME { UNKNOWN }``."""
-    return (KIND_WORDS[kind], name, "{", "UNKNOWN", "}")
+    return (KIND_WORDS[kind], name, *_UNKNOWN_BODY)
 
 
 class SymbolTable:
@@ -167,9 +168,7 @@ class SymbolTable:
 
 def _status_after(reference: Symbol) -> Status:
     """How a definition that differs from the reference's is called."""
-    is_unknown = reference.kind in TAG_KINDS and reference.definition == unknown_definition(
-        reference.kind, reference.name
-    )
+    is_unknown = reference.kind in TAG_KINDS and reference.definition[-3:] == _UNKNOWN_BODY
     return "defined" if is_unknown else "modified"
 
 

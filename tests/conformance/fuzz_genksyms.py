@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import random
 import resource
 import subprocess
 import sys
@@ -22,6 +23,11 @@ from tests.conformance.debian import NotAvailable
 from tests.conformance.declaration_generator import DeclarationGenerator, Tokens, text_of
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.plain_genksyms import Outcome, Request, Run, plain_run
+
+_REFERENCE_WORDS = (
+    "int", "t#u32", "s#A", "e#E", "E#E0", "E#RED", "u#B", "override", "extern", '"a', 'b"', "x#y", "{", "", "", "RED",
+    "E0", "x", "u8", "\t", "##", "t#", "#", "y" * 255, "y" * 256, '"' + "y" * 254, "\0", "a\0b",
+)  # fmt: skip
 
 _CPU_SECONDS = 2
 _MEMORY = 400 * 2**20
@@ -135,10 +141,50 @@ def compare(cases: Iterator[Case], c_tool: Run, ours: Run, most_differences: int
 
 
 def plain_cases(seed: str, count: int) -> Iterator[Case]:
-    """Units with ``-w``, and some with ``-d`` or ``-D``."""
+    """Units with ``-w``; every second one with ``-d``, which tells every definition, exported or not, some with ``-D``."""
     for number in range(count):
         generator = DeclarationGenerator(f"{seed}/{number}")
-        yield Case(generator.maybe_damaged_tokens(), Request(debug=number % 10 == 1, dump=number % 10 == 2))
+        yield Case(generator.maybe_damaged_tokens(), Request(debug=number % 2 == 1, dump=number % 10 == 2))
+
+
+def reference_cases(seed: str, count: int, c_tool: Run) -> Iterator[Case]:
+    """Units compared with the types of themselves or of a damaged twin (``-r``), half of them with ``-p``."""
+    for number in range(count):
+        generator = DeclarationGenerator(f"{seed}/reference/{number}")
+        tokens = generator.tokens()
+        try:
+            types = c_tool(text_of(tokens), Request()).symtypes
+        except Loops:
+            continue
+        if number % 3:
+            generator.damage(tokens)
+        reference = "".join(damaged_lines(types.splitlines(keepends=True), random.Random(f"{seed}/{number}")))
+        yield Case(tokens, Request(preserve=number % 2 == 1, reference=reference, debug=number % 8 == 5))
+
+
+def damaged_lines(lines: list[str], choose: random.Random) -> Iterator[str]:
+    """Lines of a symtypes file: some lost, repeated, overridden, made extern or unknown, or with other tokens."""
+    for line in lines:
+        words = line.removesuffix("\n").split(" ")
+        match choose.randrange(12):
+            case 0:
+                continue
+            case 1:
+                yield line
+            case 2:
+                words.insert(0, "override")
+            case 3:
+                words.insert(1, "extern")
+            case 4 if words[0][:2] in ("s#", "u#", "e#"):
+                kind = {"s": "struct", "u": "union", "e": "enum"}[words[0][0]]
+                words[1:] = [kind, words[0][2:], "{", "UNKNOWN", "}", ""]
+            case 5 | 6:
+                words.insert(choose.randrange(len(words)), choose.choice(_REFERENCE_WORDS))
+            case 7:
+                words[choose.randrange(len(words))] = choose.choice(_REFERENCE_WORDS)
+            case 8:
+                words = ["override", *words, choose.choice(_REFERENCE_WORDS), ""]
+        yield " ".join(words) + choose.choice(("\n",) * 20 + ("",))
 
 
 def main(ours_of: Callable[[Dialect], Run] = plain_run) -> int:
@@ -156,16 +202,20 @@ def main(ours_of: Callable[[Dialect], Run] = plain_run) -> int:
             print(f"NOT RUN: {label}: {error}", flush=True)
             continue
         dialect = dialect_of(label if label[0] != "7" else "7.2")
-        report = compare(plain_cases(arguments.seed, arguments.units), c_tool, ours_of(dialect))
-        print(
-            f"{label}: {report.compared} units compared, {report.left_out} left out (the C tool has no end), "
-            f"{len(report.differences)} differences",
-            flush=True,
-        )
-        for difference in report.differences:
-            print(f"{difference}\n", flush=True)
-        compared += report.compared
-        differences += len(report.differences)
+        for name, cases in (
+            ("units", plain_cases(arguments.seed, arguments.units)),
+            ("units with a reference", reference_cases(arguments.seed, arguments.units // 2, c_tool)),
+        ):
+            report = compare(cases, c_tool, ours_of(dialect))
+            compared += report.compared
+            differences += len(report.differences)
+            print(
+                f"{label}: {report.compared} {name} compared, {report.left_out} left out (no end, or a crash, in C), "
+                f"{len(report.differences)} differences",
+                flush=True,
+            )
+            for difference in report.differences:
+                print(f"{difference}\n", flush=True)
     return 1 if differences or not compared else 0
 
 

@@ -67,7 +67,8 @@ class _Genksyms:
                     leaks_enumerators=self._dialect.grammar == "A",
                 )
             except GenksymsError as error:
-                return Outcome("", "", f"{str(error).split(': ', 1)[1]}\n", error.exit_status)
+                self.stderr.append(f"{str(error).split(': ', 1)[1]}\n")
+                return Outcome("", "", "".join(self.stderr), error.exit_status)
         ExactParser(self._dialect, self._table, self._tell, self._export).parse(text)
         if request.debug:
             count = len(self._table)
