@@ -135,7 +135,7 @@ def _tables_from(stored: dict[str, Any]) -> Tables:
     actions[stored["accepting"]][terminal_numbers[END]] = 0
     error = terminal_numbers[ERROR]
     default = [_default_rule(state_actions, error) for state_actions in actions]
-    return Tables(
+    result = Tables(
         terminals=terminals,
         rules=[tuple(rule) for rule in stored["rules"]],
         actions=actions,
@@ -147,6 +147,8 @@ def _tables_from(stored: dict[str, Any]) -> Tables:
         gotos=gotos,
         entered_by=entered_by,
     )
+    _skip_idle_reductions(result)
+    return result
 
 
 def _default_rule(actions: dict[int, int], error: int) -> int:
@@ -155,6 +157,22 @@ def _default_rule(actions: dict[int, int], error: int) -> int:
         return _NO_RULE
     counts = Counter(-action - 1 for action in actions.values() if action < 0)
     return min(counts, key=lambda rule: (-counts[rule], rule), default=_NO_RULE)
+
+
+def _skip_idle_reductions(tables: Tables) -> None:
+    """Go at once to where reductions lead that need no next token, have no action and one symbol on the right."""
+
+    def destination(state: int, target: int) -> int:
+        rule = tables.consistent[target]
+        if rule == _NO_RULE:
+            return target
+        left, length, action = tables.rules[rule]
+        return target if action or length != 1 else destination(state, tables.gotos[left][state])
+
+    for goto in tables.gotos:
+        goto.update({state: destination(state, target) for state, target in goto.items()})
+    for state, actions in enumerate(tables.actions):
+        actions.update({name: destination(state, to - 1) + 1 for name, to in actions.items() if to > 0})
 
 
 def write_tables(directory: Path) -> None:
