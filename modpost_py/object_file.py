@@ -241,6 +241,11 @@ class ObjectFile:
             raise ObjectFileError(self.path, what)
         return self._view[section.offset : end]
 
+    def file_bytes(self, offset: int, size: int) -> bytes:
+        """``size`` bytes of the file from ``offset`` on, whatever lies there; zeros where it has no more."""
+        start = max(offset, 0)
+        return bytes(self._view[start : start + size]).ljust(size, b"\0")
+
     def section_name(self, index: int) -> str:
         """The name of a section; empty for an index outside the section table."""
         return self.sections[index].name if index < len(self.sections) else ""

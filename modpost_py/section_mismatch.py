@@ -239,11 +239,10 @@ class _ObjectCheck:
         addends = self._rules.addends.get(object_file.machine)
         if addends is None:
             return 0
-        start = offset
-        if object_file.type != ET_REL:
-            start -= object_file.sections[relocations.target].address
-        # A place outside its section has no addend; only the name of the target depends on it.
-        data = bytes(object_file.section_data(relocations.target)[max(start, 0) :][:4]).ljust(4, b"\0")
+        # Nothing makes sure that the place lies in its section; only the name of the target depends on it.
+        section = object_file.sections[relocations.target]
+        start = section.offset + offset - (section.address if object_file.type != ET_REL else 0)
+        data = object_file.file_bytes(start, 4)
         (word,) = struct.unpack(object_file.prefix + "I", data)
         upper, lower = struct.unpack(object_file.prefix + "HH", data)
         place = Place(

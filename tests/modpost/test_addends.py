@@ -98,11 +98,13 @@ def test_linked_objects_of_5_10(e_type: int, name: str) -> None:
     assert line.endswith(f".init.text:{name}\n")
 
 
-def test_place_outside_its_section() -> None:
-    """Check that a place outside the section counts as zeros."""
+@pytest.mark.parametrize(("offset", "name"), [(8, "behind"), (1 << 30, "beyond")])
+def test_place_outside_its_section(offset: int, name: str) -> None:
+    """Check that a place outside its section holds what the file has there, and zeros beyond its end."""
     elf = ElfWriter(32, "little", EM_386)
     source = elf.section(".text", data=b"\xff" * 8)
-    target = elf.section(".init.text", data=bytes(16))
-    elf.symbol("named", target, 4)
-    elf.relocations(source, [(0x1000, elf.section_symbol(target), 2, 0)], rela=False)
-    assert [text.split("-> ")[1] for _, text in checked(elf, "7.2")[0]] == ["named (section: .init.text)\n"]
+    target = elf.section(".init.text", data=b"\x40\0\0\0")
+    elf.symbol("behind", target, 0x44)
+    elf.symbol("beyond", target, 4)
+    elf.relocations(source, [(offset, elf.section_symbol(target), 2, 0)], rela=False)
+    assert [text.split("-> ")[1] for _, text in checked(elf, "7.2")[0]] == [f"{name} (section: .init.text)\n"]
