@@ -50,7 +50,8 @@ class Dialect:
     long_piece: Literal["fatal", "padded"]
     """What becomes of a piece of output of 500 bytes or more: an error, or 499 bytes and NULs."""
     # object files
-    suffix_check: Literal["never", "before opening", "after reading"]
+    needs_object_suffix: bool
+    """Paths must end in ``.o``; otherwise whatever the last two characters are, they are dropped."""
     only_relocatable: bool
     """ET_EXEC and ET_DYN objects are refused."""
     exports_from: Literal["ksymtab symbols", "export_symbol relocations"]
@@ -58,6 +59,8 @@ class Dialect:
     """``.export_symbol`` relocations are exports only with ``-M``."""
     crcs_from: Literal["crc symbols", "cmd files"]
     namespaces_from: Literal["kstrtabns symbols", "export_symbol relocations"]
+    no_namespace: str
+    """How a message shows that a symbol has no name space."""
     module_namespaces: bool
     """``module:`` name spaces name the modules that may import a symbol."""
     keeps_no_trim_symbols: bool
@@ -94,12 +97,13 @@ _5_10 = Dialect(
     fatal_prefix="FATAL: modpost: ",
     harmless_errors=frozenset({"unknown-namespace-symbol"}),
     long_piece="padded",
-    suffix_check="never",
+    needs_object_suffix=False,
     only_relocatable=False,
     exports_from="ksymtab symbols",
     needs_modules_option=False,
     crcs_from="crc symbols",
     namespaces_from="kstrtabns symbols",
+    no_namespace="(null)",
     module_namespaces=False,
     keeps_no_trim_symbols=False,
     checks_description="never",
@@ -122,10 +126,11 @@ _6_1 = replace(
     errors_stop_writing=True,
     harmless_errors=frozenset(),
     long_piece="fatal",
-    suffix_check="before opening",
+    needs_object_suffix=True,
     only_relocatable=True,
     keeps_section_state=False,
     crcs_from="cmd files",
+    no_namespace="",
     needs_vmlinux=False,
     unresolved_limit=10,
     gpl_violation_is_fatal=False,
@@ -142,7 +147,6 @@ _6_12 = replace(
     checks_precede_writes=True,
     fatal_prefix="ERROR: modpost: ",
     long_piece="padded",
-    suffix_check="after reading",
     exports_from="export_symbol relocations",
     needs_modules_option=True,
     namespaces_from="export_symbol relocations",
@@ -154,7 +158,6 @@ _7_2 = replace(
     since=KernelRelease(6, 14),
     option_letters="ei:MmnT:to:au:WwENd:xb",
     long_piece="fatal",
-    suffix_check="before opening",
     module_namespaces=True,
     keeps_no_trim_symbols=True,
     checks_description="always",

@@ -73,13 +73,15 @@ class ExportTable:
 
     A name that is exported again is an error unless external modules are built and the earlier
     exporter is another one of them; the newest export is the one that counts.  Where
-    ``replaces`` is set (5.10) there is one entry a name, which a later module may take over.
+    ``replaces`` is set (5.10) an export that exists is not added again: a later module may take
+    it over.  ``all`` are the exports in the order in which they were added.
     """
 
     def __init__(self, is_external: bool, replaces: bool) -> None:
         self._is_external = is_external
         self._replaces = replaces
         self.by_name: dict[str, Export] = {}
+        self.all: list[Export] = []
 
     def find(self, name: str) -> Export | None:
         """The export that satisfies an unresolved symbol; a leading dot of its name does not count."""
@@ -100,6 +102,7 @@ class ExportTable:
                 return previous
         export = Export(name, module, found.kind, found.namespace, found.is_function)
         self.by_name[name] = export
+        self.all.append(export)
         module.exports.append(export)
         return export
 

@@ -75,8 +75,7 @@ def _read(
     facts: ModuleFacts, options: Options, reporter: Reporter, state: section_mismatch.RunState
 ) -> ModuleFacts | None:
     dialect = reporter.dialect
-    has_suffix = facts.path.endswith(".o")
-    if dialect.suffix_check == "before opening" and not has_suffix:
+    if dialect.needs_object_suffix and not facts.path.endswith(".o"):
         reporter.report(BAD_FILE_NAME)
         return facts
     try:
@@ -87,9 +86,6 @@ def _read(
         if not options.ignores_missing_files:
             raise
         reporter.report(IGNORED_FILE, reason=error.reason)
-        return facts
-    if dialect.suffix_check == "after reading" and not has_suffix:
-        reporter.report(BAD_FILE_NAME)
         return facts
     facts.is_module = True
     facts.bits = object_file.bits
@@ -122,7 +118,7 @@ class _ObjectReader:
             self._read_globals()
         self._check_sections(state)
         if not facts.is_vmlinux and (self._options.all_source_versions or self._modinfo.values("version")):
-            facts.source_version = source_version(facts.name, self._reporter)
+            facts.source_version = source_version(facts.path, self._reporter)
         if self._options.modversions:
             facts.unresolved.append((MODULE_LAYOUT, False))
             if dialect.crcs_from == "cmd files":

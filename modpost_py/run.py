@@ -118,10 +118,11 @@ class Run:
                     continue
                 kind = UNKNOWN
             module = self._owner(path, line.module)
-            export = add(FoundExport(line.symbol, kind), module, self._reporter_of(module))
+            export = add(FoundExport(line.symbol, kind, line.namespace), module, self._reporter_of(module))
             export.crc = line.crc
-            export.namespace = line.namespace
             export.is_static = False
+            if self._dialect.namespaces_from == "kstrtabns symbols":
+                self._take_namespace(FoundNamespace(line.symbol, line.namespace), line.namespace)
 
     def _owner(self, dump: str, name: str) -> Module:
         key = (dump if self._dialect.dump_modules_are_per_file else None, name)
@@ -168,16 +169,16 @@ class Run:
             elif isinstance(discovery, FoundCrc):
                 self._exports.set_crc(discovery, module if self._dialect.crcs_from == "cmd files" else None)
             elif isinstance(discovery, FoundNamespace):
-                self._take_namespace(discovery, reporter)
+                self._take_namespace(discovery, discovery.namespace or self._dialect.no_namespace)
             elif isinstance(discovery, FoundGlobals):
                 self._take_globals(discovery)
         if facts.failure is not None:
             raise facts.failure
         self._mismatches += facts.mismatches
 
-    def _take_namespace(self, found: FoundNamespace, reporter: Reporter) -> None:
+    def _take_namespace(self, found: FoundNamespace, shown: str) -> None:
         if not self._exports.set_namespace(found):
-            reporter.report(UNKNOWN_NAMESPACE_SYMBOL, namespace=found.namespace, symbol=found.symbol)
+            self._reporter.report(UNKNOWN_NAMESPACE_SYMBOL, namespace=shown, symbol=found.symbol)
 
     def _take_globals(self, found: FoundGlobals) -> None:
         for name in found.names:
@@ -272,8 +273,8 @@ class Run:
             self.result.written.append(self._options.dump)
 
     def _dumped(self) -> Iterator[Export]:
-        exports = self._exports.by_name.values()
-        ordered = in_hash_order(exports) if self._dialect.newest_first else in_module_order(self.result.modules)
+        in_table_order = self._dialect.newest_first
+        ordered = in_hash_order(self._exports.all) if in_table_order else in_module_order(self.result.modules)
         for export in ordered:
             if not export.module.is_from_dump and (export.is_used or not self._options.trims_unused_exports):
                 yield export
@@ -285,7 +286,7 @@ class Run:
         if limit is not None and self.result.undefined > limit:
             self._reporter.report(TOO_MANY_UNDEFINED, count=self.result.undefined - limit)
         if self._dialect.warns_of_static_exports:
-            for export in in_hash_order(self._exports.by_name.values()):
+            for export in in_hash_order(self._exports.all):
                 if export.is_static:
                     self._reporter_of(export.module).report(STATIC_EXPORT, symbol=export.name, export=export.kind)
 

@@ -43,19 +43,19 @@ _NOT_DIGESTED = re.compile(
 _OBJECTS_IN_FIRST_LINE = {"5.10": True, "6.1": False, "6.12": False, "7.2": False, "7.3": False}
 
 
-def source_version(module: str, reporter: Reporter) -> str | None:
-    """The source version of ``module`` from its ``.mod`` file; ``None`` where it cannot be made.
+def source_version(path: str, reporter: Reporter) -> str | None:
+    """The source version of the module with the object ``path``; ``None`` where it cannot be made.
 
-    Raises :class:`FileError` for a file that cannot be read.
+    The objects that it is linked from stand in the ``.mod`` file.  Raises :class:`FileError` for a file that cannot be read.
     """
-    objects = _objects(read_text(f"{module}.mod"), reporter)
+    objects = _objects(read_text(f"{path[:-1]}mod"), reporter)
     if objects is None:
         return None
     digested: list[str] = []
-    for path in objects:
-        if path.endswith(".a"):
+    for part in objects:
+        if part.endswith(".a"):
             continue
-        sources = _sources(path, reporter)
+        sources = _sources(part, reporter)
         if sources is None:
             return None
         digested += sources
@@ -103,8 +103,7 @@ def _sources(path: str, reporter: Reporter) -> list[str] | None:
 
 def _is_local(path: str, directory: str) -> bool:
     """Whether the first place at which ``directory`` stands in ``path`` is right before the file name."""
-    place = path.find(directory)
-    if place < 0:
+    if not directory or directory not in path:
         # The C tool compares null pointers here, which are equal for a directory of one character
         return "/" not in path and len(directory) == 1
-    return place + len(directory) - 1 == path.rfind("/")
+    return path.find(directory) + len(directory) - 1 == path.rfind("/")
