@@ -84,6 +84,13 @@ CASES: list[tuple[str, tuple[str, ...], list[Entry], list[str]]] = [
         ],
     ),
     (
+        # eight devices fill the member
+        "pnp_card",
+        ALL,
+        [{"devs": "a\0\0\0\0\0\0\0b\0\0\0\0\0\0\0c\0\0\0\0\0\0\0d\0\0\0\0\0\0\0" * 2}, {"id": "next"}],
+        ["pnp:da*", "acpi*:A:*", "pnp:db*", "acpi*:B:*", "pnp:dc*", "acpi*:C:*", "pnp:dd*", "acpi*:D:*"] * 2,
+    ),
+    (
         "pnp_card",
         SINCE_7,
         [{"devs": "CTL0001\0CTL2011"}, {"devs": "CTL2011"}],
@@ -215,7 +222,7 @@ CASES: list[tuple[str, tuple[str, ...], list[Entry], list[str]]] = [
     ("mdio", ALL, [{"phy_id": 0x0141_0CC0, "phy_id_mask": 0xFFFF_FFF0}], ["mdio:0000000101000001000011001100????"]),
     ("zorro", ALL, [{"id": 0x0202_1234}, {"id": 0xFFFFFFFF}], ["zorro:i02021234", "zorro:i*"]),
     # the vendor code is "CTL" packed in 5 bits a letter: 3 << 10 | 20 << 5 | 12, its bytes swapped
-    ("isapnp", ALL, [{"vendor": 0x8C0E, "function": 0x1200}], ["pnp:dCTL0012*"]),
+    ("isapnp", ALL, [{"vendor": 0x8C0E, "function": 0x3412}], ["pnp:dCTL1234*"]),
     (
         "ipack",
         ALL,
@@ -327,3 +334,83 @@ CASES: list[tuple[str, tuple[str, ...], list[Entry], list[str]]] = [
     ("coreboot", SINCE_6_12, [{"tag": 0x25}], ["coreboot:t00000025"]),
     ("mcb", SINCE_7, [{"device": 0x1C}, {"device": 1234}], ["mcb:16z028", "mcb:16z1234"]),
 ]
+
+#: separator, member, value, its text, flag that makes it meant (or None), value that leaves it open
+Part = tuple[str, str, int, str, int | None, int]
+
+
+def _flagged(*parts: tuple[str, str, int, str, int]) -> list[Part]:
+    return [(*part, 0) for part in parts]
+
+
+def _unless(*parts: tuple[str, str, int, str, int]) -> list[Part]:
+    return [(separator, member, value, text, None, open_value) for separator, member, value, text, open_value in parts]
+
+
+FF, FFFF, FFFFFFFF = 0xFF, 0xFFFF, 0xFFFFFFFF
+
+# device type, prefix, what is added unless there is a "*", the parts that may be open
+PARTS: list[tuple[str, str, str, list[Part]]] = [
+    ("hid", "hid:", "", _unless(
+        ("b", "bus", 3, "0003", FFFF), ("g", "group", 1, "0001", 0), ("v", "vendor", 0, "00000000", FFFFFFFF),
+        ("p", "product", FFFF, "0000FFFF", FFFFFFFF))),
+    ("ieee1394", "ieee1394:", "*", _flagged(
+        ("ven", "vendor_id", 1, "00000001", 1), ("mo", "model_id", 2, "00000002", 2),
+        ("sp", "specifier_id", 3, "00000003", 4), ("ver", "version", 0xABCDEF01, "ABCDEF01", 8))),
+    ("ccw", "ccw:", "*", _flagged(
+        ("t", "cu_type", 1, "0001", 1), ("m", "cu_model", 2, "02", 2), ("dt", "dev_type", 3, "0003", 4),
+        ("dm", "dev_model", 4, "04", 8))),
+    ("serio", "serio:", "*", _unless(
+        ("ty", "type", 0, "00", FF), ("pr", "proto", 0, "00", FF), ("id", "id", 0, "00", FF),
+        ("ex", "extra", 0, "00", FF))),
+    ("pcmcia", "pcmcia:", "*", _flagged(
+        ("m", "manf_id", 1, "0001", 0x1), ("c", "card_id", 2, "0002", 0x2), ("f", "func_id", 3, "03", 0x4),
+        ("fn", "function", 4, "04", 0x8), ("pfn", "device_no", 5, "05", 0x100),
+        ("pa", "prod_id_hash0", 6, "00000006", 0x10), ("pb", "prod_id_hash1", 7, "00000007", 0x20),
+        ("pc", "prod_id_hash2", 8, "00000008", 0x40), ("pd", "prod_id_hash3", 9, "00000009", 0x80))),
+    ("parisc", "parisc:", "*", _unless(
+        ("t", "hw_type", 0, "00", FF), ("hv", "hversion", 0, "0000", FFFF), ("rev", "hversion_rev", 0, "00", FF),
+        ("sv", "sversion", 0, "00000000", FFFFFFFF))),
+    ("sdio", "sdio:", "*", _unless(
+        ("c", "class", 0, "00", FF), ("v", "vendor", 0, "0000", FFFF), ("d", "device", 0, "0000", FFFF))),
+    ("ssb", "ssb:", "*", _unless(
+        ("v", "vendor", 0, "0000", FFFF), ("id", "coreid", 0, "0000", FFFF), ("rev", "revision", 0, "00", FF))),
+    ("bcma", "bcma:", "*", _unless(
+        ("m", "manuf", 0, "0000", FFFF), ("id", "id", 0, "0000", FFFF), ("rev", "rev", 0, "00", FF),
+        ("cl", "class", 0, "00", FF))),
+    ("virtio", "virtio:", "*", _unless(
+        ("d", "device", 0, "00000000", FFFFFFFF), ("v", "vendor", 0, "00000000", FFFFFFFF))),
+    ("i3c", "i3c:", "", _flagged(
+        ("dcr", "dcr", 1, "01", 1), ("manuf", "manuf_id", 2, "0002", 2), ("part", "part_id", 3, "0003", 4),
+        ("ext", "extra_info", 4, "0004", 8))),
+    ("zorro", "zorro:", "", _unless(("i", "id", 0, "00000000", FFFFFFFF))),
+    ("ipack", "ipack:", "*", _unless(
+        ("f", "format", 0, "00", FF), ("v", "vendor", 0, "00000000", FFFFFFFF),
+        ("d", "device", 0, "00000000", FFFFFFFF))),
+    ("rapidio", "rapidio:", "*", _unless(
+        ("v", "vid", 0, "0000", FFFF), ("d", "did", 0, "0000", FFFF), ("av", "asm_vid", 0, "0000", FFFF),
+        ("ad", "asm_did", 0, "0000", FFFF))),
+    ("hdaudio", "hdaudio:", "*", _unless(
+        ("v", "vendor_id", FFFFFFFF, "FFFFFFFF", 0), ("r", "rev_id", 1, "00000001", 0),
+        ("a", "api_version", 1, "01", 0))),
+    ("sdw", "sdw:", "*", _unless(
+        ("m", "mfg_id", FFFF, "FFFF", 0), ("p", "part_id", 1, "0001", 0), ("v", "sdw_version", 1, "01", 0),
+        ("c", "class_id", FF, "FF", 0))),
+    ("ssam", "ssam:d00c00", "", _flagged(
+        ("t", "target", 1, "01", 1), ("i", "instance", 2, "02", 2), ("f", "function", 3, "03", 4))),
+    ("tbsvc", "tbsvc:k*", "*", _flagged(
+        ("p", "protocol_id", 1, "00000001", 2), ("v", "protocol_version", 2, "00000002", 4),
+        ("r", "protocol_revision", 3, "00000003", 8))),
+    ("cdx", "cdx:", "", _unless(
+        ("v", "vendor", 0, "0000", FFFF), ("d", "device", 0, "0000", FFFF), ("sv", "subvendor", 0, "0000", FFFF),
+        ("sd", "subdevice", 0, "0000", FFFF), ("c", "class_mask", 0xFFFFFF, "00000000", 0))),
+    ("pci", "pci:", "*", _unless(
+        ("v", "vendor", 0, "00000000", FFFFFFFF), ("d", "device", 0, "00000000", FFFFFFFF),
+        ("sv", "subvendor", 0, "00000000", FFFFFFFF), ("sd", "subdevice", 0, "00000000", FFFFFFFF),
+        ("bc*sc*i", "class_mask", 0xFF, "00", 0))),
+    ("usb", "usb:v*p*d*", "*", _flagged(
+        ("dc", "bDeviceClass", 9, "09", 0x10), ("dsc", "bDeviceSubClass", 1, "01", 0x20),
+        ("dp", "bDeviceProtocol", 2, "02", 0x40), ("ic", "bInterfaceClass", 3, "03", 0x80),
+        ("isc", "bInterfaceSubClass", 4, "04", 0x100), ("ip", "bInterfaceProtocol", 5, "05", 0x200),
+        ("in", "bInterfaceNumber", 6, "06", 0x400))),
+]  # fmt: skip

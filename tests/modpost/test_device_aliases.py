@@ -6,7 +6,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from modpost_py.alias_rules import ALIAS_RULES
@@ -16,7 +16,7 @@ from modpost_py.device_tables import TableSymbol, aliases_of_table
 from modpost_py.dialects import DIALECTS, dialect_of
 from modpost_py.errors import FatalError
 from modpost_py.messages import Diagnostic, Reporter
-from tests.modpost.device_alias_cases import ALL, CASES, SINCE_6_1, SINCE_6_12, SINCE_7, UP_TO_6_12
+from tests.modpost.device_alias_cases import ALL, CASES, PARTS, SINCE_6_1, SINCE_6_12, SINCE_7, UP_TO_6_12, Part
 from tests.modpost.device_entries import TARGETS, Entry, bit_map, table
 
 
@@ -43,6 +43,25 @@ def test_aliases(
     for name in dialects:
         found = convert(device_type, name, target, table(device_type, name, target, entries))
         assert found == (expected, [])
+
+
+@pytest.mark.parametrize(("device_type", "prefix", "suffix", "parts"), PARTS)
+def test_open_members(device_type: str, prefix: str, suffix: str, parts: list[Part]) -> None:
+    """Check for each member alone that it is written where it is meant, and is a wildcard where it is open."""
+    target = TARGETS[0]
+    for meant in range(len(parts) + 1):
+        entry: dict[str, int] = {}
+        for number, (_, member, value, _, flag, open_value) in enumerate(parts):
+            entry[member] = open_value if flag is None and number != meant else value
+            if flag is not None and number == meant:
+                entry["match_flags"] = flag
+        texts = [part[0] + (part[3] if number == meant else "*") for number, part in enumerate(parts)]
+        alias = prefix + "".join(texts)
+        if suffix and not alias.endswith("*"):
+            alias += suffix
+        for name in (dialect.name for dialect in DIALECTS if device_type in in_force(ALIAS_RULES, dialect.name)):
+            found = convert(device_type, name, target, table(device_type, name, target, [entry]))
+            assert found == ([alias], [])
 
 
 def test_every_type_has_a_case() -> None:
@@ -155,6 +174,16 @@ def test_bytes_beyond_ascii() -> None:
         (0x001A, 0x001F, ("001[A-F]",)),
         (0x0008, 0x000C, ("000[8-9A-C]",)),
         (0x0009, 0x000A, ("000[9A]",)),
+        (0x000B, 0x001A, ("000[B-F]", "001[0-9A]")),
+        (0x0A00, 0x0A05, ("0A0[0-5]",)),
+        (0x00A0, 0x00AA, ("00A[0-9A]",)),
+        (0xA000, 0xA00E, ("A00[0-9A-E]",)),
+        (0x0900, 0x0A00, ("0A00", "09*")),
+        # no upper end: the digits stay decimal
+        (0x0100, 0xFFFFFFFF, ("0[1-9]*", "[1-9]*")),
+        (0x9999, 0xFFFFFFFF, ("9999", "*")),
+        # exactly ten releases: the last digit is missing, with no wildcard in its place
+        (0x0110, 0x0119, ("011",)),
     ],
 )
 def test_usb_releases(low: int, high: int, expected: tuple[str, ...]) -> None:
@@ -162,11 +191,34 @@ def test_usb_releases(low: int, high: int, expected: tuple[str, ...]) -> None:
     assert release_patterns(low, high) == expected
 
 
+def test_usb_release_flags() -> None:
+    """Check that each end of a range of releases is only heeded where its flag says so."""
+    target = TARGETS[0]
+    entry: Entry = {"bDeviceClass": 9, "bcdDevice_lo": 0x0100, "bcdDevice_hi": 0x0299}
+    expected = {0x0: ["*"], 0x4: ["0[1-9]*", "[1-9]*"], 0x8: ["0[0-2]*"], 0xC: ["0[1-2]*"]}
+    for flags, patterns in expected.items():
+        aliases = [f"usb:v*p*d{pattern}dc*dsc*dp*ic*isc*ip*in*" for pattern in patterns]
+        data = table("usb", "6.12", target, [{**entry, "match_flags": flags}])
+        assert convert("usb", "6.12", target, data) == (aliases, [])
+
+
+def test_usb_entries_that_identify_something() -> None:
+    """Check that one number of vendor, product, device class and interface class is enough for an alias."""
+    target = TARGETS[0]
+    members = ("idVendor", "idProduct", "bDeviceClass", "bInterfaceClass")
+    for member in members:
+        data = table("usb", "6.12", target, [{member: 1}])
+        assert convert("usb", "6.12", target, data) == (["usb:v*p*d*dc*dsc*dp*ic*isc*ip*in*"], [])
+    others: Entry = {"bDeviceSubClass": 1, "bDeviceProtocol": 1, "bInterfaceSubClass": 1, "bInterfaceProtocol": 1}
+    assert convert("usb", "6.12", target, table("usb", "6.12", target, [others, {"bInterfaceNumber": 1}])) == ([], [])
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 9999), st.integers(0, 9999), st.data())
 def test_usb_release_patterns_match_the_range(first: int, second: int, data: st.DataObject) -> None:
     """Check that a decimal release matches the patterns of a range if and only if it lies in the range."""
     low, high = sorted((first, second))
+    assume(low % 10 or high != low + 9)  # its pattern lacks the wildcard
     patterns = release_patterns(int(f"{low:04d}", 16), int(f"{high:04d}", 16))
     edges = st.sampled_from([low, high, max(low - 1, 0), min(high + 1, 9999)])
     for release in data.draw(st.lists(st.one_of(edges, st.integers(0, 9999)), min_size=20, max_size=20)):
@@ -183,8 +235,9 @@ def test_input(target: Target, name: str) -> None:
     """Check that an input alias lists the set bits of the maps that the flags name, up to the last."""
     last_switch = 0x11 if name in SINCE_7 else 0x10
     maps = {
-        "evbit": (0, 1, 0x1F), "keybit": (0x70, 0x71, 0x110, 0x2FF), "relbit": (0, 0xF), "absbit": (1, 0x20, 0x3F),
-        "mscbit": (4, 7), "ledbit": (0, 0xF), "sndbit": (1, 7), "ffbit": (0x50, 0x7F), "swbit": (0, last_switch, 0x12),
+        "evbit": (0, 1, 0x1F), "keybit": (0x70, 0x71, 0x110, 0x2FF), "relbit": (0, 0xF, 0x10),
+        "absbit": (1, 0x20, 0x3F), "mscbit": (4, 7, 8), "ledbit": (0, 0xF, 0x10), "sndbit": (1, 7, 8),
+        "ffbit": (0x50, 0x7F), "swbit": (0, last_switch, last_switch + 1, 0x12),
     }  # fmt: skip
     sizes = {"keybit": 96, "absbit": 8, "ffbit": 16}
     entry: dict[str, int | str | bytes] = {
@@ -242,12 +295,12 @@ def test_all_dmi_fields() -> None:
     """Check the name of each DMI field in an alias."""
     target = TARGETS[0]
     slots = ((1, 2, 3, 4), (5, 6, 7, 8), (13, 14, 15), (18, 19, 20))
-    entries: list[Entry] = [{"matches": _matches(*((slot, "") for slot in group))} for group in slots]
+    entries: list[Entry] = [{"matches": _matches(*((slot, str(slot)) for slot in group))} for group in slots]
     expected = [
-        "dmi*:bvn**:bvr**:bd**:br**:",
-        "dmi*:efr**:svn**:pn**:pvr**:",
-        "dmi*:rvn**:rn**:rvr**:",
-        "dmi*:cvn**:ct**:cvr**:",
+        "dmi*:bvn*1*:bvr*2*:bd*3*:br*4*:",
+        "dmi*:efr*5*:svn*6*:pn*7*:pvr*8*:",
+        "dmi*:rvn*13*:rn*14*:rvr*15*:",
+        "dmi*:cvn*18*:ct*19*:cvr*20*:",
     ]
     assert convert("dmi", "6.12", target, table("dmi", "6.12", target, entries)) == (expected, [])
 
