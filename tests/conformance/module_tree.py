@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The modules of a Debian kernel laid out as modpost's input: an ``.o``, with an empty ``.mod``, for each."""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from modpost_py.object_file import ObjectFile
+from tests.conformance.debian import NotAvailable, cache_directory, make_directory_once
+from tests.conformance.kernels import KERNELS, KernelPackages
+
+#: What a build with symbol versions gives modpost in each dialect.
+MODVERSIONS_OPTIONS: dict[str, tuple[str, ...]] = {
+    "5.10": ("-m",),
+    "6.1": ("-m",),
+    "6.12": ("-M", "-m"),
+    "7.2": ("-M", "-m", "-b", "-x"),
+    "7.3": ("-M", "-m", "-b", "-x"),
+}
+
+_LIST = "list"
+_SYMVERS = "Module.symvers"
+
+
+class ModuleTree(NamedTuple):
+    """A directory with all modules of a kernel, the list of their objects, and the kernel's Module.symvers."""
+
+    directory: Path
+    packages: KernelPackages
+    objects: Sequence[str]
+    bits: int
+    byteorder: str
+
+    @property
+    def modpost(self) -> Path:
+        """The C modpost for these objects."""
+        return self.packages.modpost("lsb" if self.byteorder == "little" else "msb", self.bits)
+
+    def arguments(self, options: Sequence[str], dump: str) -> list[str]:
+        """The command line of an external build of all modules."""
+        return [*options, "-e", "-i", _SYMVERS, "-o", dump, "-T", _LIST]
+
+    def remove_sources(self) -> None:
+        """Remove what a run wrote beside the objects."""
+        for path in self.directory.rglob("*.mod.c"):
+            path.unlink()
+
+    def sources(self) -> dict[str, bytes]:
+        """What a run wrote beside the objects, by path."""
+        return {str(path.relative_to(self.directory)): path.read_bytes() for path in self.directory.rglob("*.mod.c")}
+
+
+def module_tree(kernel: str, architecture: str) -> ModuleTree:
+    """The tree of one kernel, made on the first call; raises NotAvailable."""
+    packages = KernelPackages(KERNELS[kernel], architecture)
+    modules, headers = packages.modules, packages.headers
+    directory = make_directory_once(
+        cache_directory("module-trees") / f"{modules.name}_{packages.version}_{architecture}".replace("~", "-"),
+        lambda target: _fill(target, modules, headers),
+    )
+    objects = (directory / _LIST).read_text().splitlines()
+    if not objects:
+        raise NotAvailable(f"no modules in {modules}")
+    first = ObjectFile.read(directory / objects[0])
+    return ModuleTree(directory, packages, objects, first.bits, first.byteorder)
+
+
+def _fill(target: Path, modules: Path, headers: Path) -> None:
+    objects = []
+    for module in sorted([*modules.rglob("*.ko"), *modules.rglob("*.ko.xz")]):
+        stem = str(module.relative_to(modules)).partition(".ko")[0]
+        placed = target / f"{stem}.o"
+        placed.parent.mkdir(parents=True, exist_ok=True)
+        if module.suffix == ".xz":
+            placed.write_bytes(lzma.decompress(module.read_bytes()))
+        else:
+            placed.symlink_to(module)
+        (target / f"{stem}.mod").touch()
+        objects.append(f"{stem}.o\n")
+    (target / _LIST).write_text("".join(objects))
+    shutil.copy(headers / "Module.symvers", target / _SYMVERS)
