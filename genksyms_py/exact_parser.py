@@ -14,14 +14,15 @@ depend on two habits of its parser that lark's driver does not have:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from genksyms_py.dialects import Dialect
 from genksyms_py.enumerators import EnumeratorState
-from genksyms_py.lalr import END, ERROR, tables
+from genksyms_py.lalr import END, ERROR, Tables
 from genksyms_py.messages import NO_FILE, Location, Message
-from genksyms_py.phrases import LexedKinds, PhraseReader
+from genksyms_py.phrases import LexedKinds, PhraseReader, vocabulary
 from genksyms_py.raw_tokens import HASH_LINE, TOKEN, Lines
 from genksyms_py.reserved_words import COMPOUND_KINDS
 from genksyms_py.symbol_table import Definition, SymbolTable
@@ -56,6 +57,9 @@ class SyntaxErrorRecord(NamedTuple):
     names: tuple[str, ...]
 
 
+_Rule = tuple[int, int, Callable[["Engine", int], None] | None]
+
+
 class Declarations(Protocol):
     """Where the engine enters what it finds, and looks up what exists."""
 
@@ -85,17 +89,18 @@ class Engine:
         on_export: Callable[[str, Location], None],
     ) -> None:
         self.syntax_errors: list[SyntaxErrorRecord] = []
+        #: Whether the whole text was read, and ended where a declaration does.
+        self.is_complete = True
         self._text = text
         self._lines = lines
         self._declarations = declarations
         self._on_message = on_message
         self._on_export = on_export
-        self._tables = tables("grammar_b" if dialect.grammar == "B" else "grammar_a")
+        words = vocabulary(dialect)
+        self._tables = words.grammar
         self._has_no_type_flag = dialect.grammar == "B"
         self._keeps_attributes = dialect.keeps_declarator_attributes
-        self.reader = PhraseReader(
-            dialect, self._tables, text, lines, declarations.lexed_kinds, self._is_inside_brackets
-        )
+        self.reader = PhraseReader(words, text, lines, declarations.lexed_kinds, self._is_inside_brackets)
         self._tokens = self.reader.tokens
         self._states = [0]
         self._values = [-1]
@@ -113,14 +118,14 @@ class Engine:
         reader = self.reader
         is_accepted = self._drive()
         self._record_errors()
-        is_clean = not (reader.ended_inside or reader.cut_short)
-        return is_accepted and is_clean and not reader.awaits_compound and not reader.no_type
+        self.is_complete = is_accepted and not (reader.ended_inside or reader.cut_short)
+        return self.is_complete and not reader.awaits_compound and not reader.no_type
 
     def _drive(self) -> bool:
         """Run the automaton; return whether it accepted the input."""
         table = self._tables
         all_actions, consistent, default, gotos = table.actions, table.consistent, table.default, table.gotos
-        rules = [(left, length, getattr(self, "_" + name) if name else None) for left, length, name in table.rules]
+        rules = _rules_with_actions(table)
         states, values, tokens = self._states, self._values, self._tokens
         read = self.reader.terminals().__next__
         state = 0
@@ -153,7 +158,7 @@ class Engine:
                     rule = -action - 1
             left, length, act = rules[rule]
             if act is not None:
-                act(length)
+                act(self, length)
             if length > 1:
                 del states[-length:], values[-length:-1]
             else:
@@ -387,6 +392,12 @@ class Engine:
         self._errors.clear()
 
 
+@functools.cache
+def _rules_with_actions(tables: Tables) -> list[_Rule]:
+    """The rules with the methods that are their actions."""
+    return [(left, length, getattr(Engine, f"_{name}") if name else None) for left, length, name in tables.rules]
+
+
 def _skip_blank(text: str, position: int) -> int:
     """The position of the first token at or after ``position``."""
     for match in TOKEN.finditer(text, position):
@@ -421,7 +432,8 @@ class ExactParser:
     def parse(self, text: str) -> None:
         """Run a whole unit, given as latin-1 text."""
         engine = Engine(self._dialect, text, Lines(text), self._table, self._on_message, self._on_export)
-        self.is_complete = engine.run()
+        engine.run()
+        self.is_complete = engine.is_complete
         self.syntax_errors = engine.syntax_errors
 
 

@@ -27,7 +27,7 @@ ERROR = "ERROR"
 _NO_RULE = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tables:
     """The automaton; state 0 is the first.
 

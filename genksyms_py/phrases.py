@@ -10,12 +10,13 @@ is just being declared counts.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from re import Match
 from typing import Protocol
 
 from genksyms_py.dialects import Dialect
-from genksyms_py.lalr import END, Tables
+from genksyms_py.lalr import END, tables
 from genksyms_py.raw_tokens import HASH_LINE, OTHER, STRING, TOKEN, WORD, Lines, skip_block
 from genksyms_py.reserved_words import VECTOR_TYPES, reserved_words
 
@@ -37,6 +38,32 @@ class LexedKinds(Protocol):
         """``"t"``, ``"E"``, or something else for a name that is neither."""
 
 
+class Vocabulary:
+    """The terminals of a dialect by number, and the words and marks that stand for them.
+
+    The first numbers are those of the grammar's tables; behind them come marks that the grammar does not know because
+    they only begin phrases, and ``unknown``.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.grammar = tables("grammar_b" if dialect.grammar == "B" else "grammar_a")
+        self.has_vector_types = self.attributes_keep_count = dialect.grammar == "B"
+        self.reserved = reserved_words(dialect)
+        self.names = [*self.grammar.terminals, "[", "unknown"]
+        self.numbers = {name: number for number, name in enumerate(self.names)}
+        self.codes = {word: self.numbers[terminal] for word, terminal in self.reserved.items()}
+        if self.has_vector_types:
+            self.codes |= dict.fromkeys(VECTOR_TYPES, self.numbers["TYPE_WORD"])
+        self.codes |= {mark: self.numbers[mark] for mark in "()*,:;={}["} | {"...": self.numbers["DOTS"]}
+        self.special = frozenset(self.numbers[name] for name in _SPECIAL)
+
+
+@functools.cache
+def vocabulary(dialect: Dialect) -> Vocabulary:
+    """The vocabulary of a dialect."""
+    return Vocabulary(dialect)
+
+
 class PhraseReader:
     """Reads one text.
 
@@ -46,8 +73,7 @@ class PhraseReader:
 
     def __init__(
         self,
-        dialect: Dialect,
-        tables: Tables,
+        words: Vocabulary,
         text: str,
         lines: Lines,
         kinds: LexedKinds,
@@ -72,22 +98,8 @@ class PhraseReader:
         self._no_type = 0
         self._resume: int | None = None
 
-        self._names = [*tables.terminals, "unknown"]
-        self._numbers = {name: number for number, name in enumerate(self._names)}
-        self._reserved = reserved_words(dialect)
-        self._has_vector_types = self._attributes_keep_count = dialect.grammar == "B"
-        self._codes = {word: self._number(terminal) for word, terminal in self._reserved.items()}
-        if self._has_vector_types:
-            self._codes |= dict.fromkeys(VECTOR_TYPES, self._number("TYPE_WORD"))
-        self._codes |= {text: self._number(text) for text in "()*,:;={}["} | {"...": self._number("DOTS")}
-        self._special = frozenset(self._number(name) for name in _SPECIAL)
-
-    def _number(self, name: str) -> int:
-        """The number of a terminal; one that is unknown to the grammar, such as "[", gets its own."""
-        if name not in self._numbers:
-            self._numbers[name] = len(self._names)
-            self._names.append(name)
-        return self._numbers[name]
+        self._words = words
+        self._numbers = words.numbers
 
     # ---- what the parser asks
 
@@ -122,9 +134,9 @@ class PhraseReader:
 
         One terminal per step; whatever a step depends on is looked up in that step.
         """
-        tokens, kind_of, code_of, special = self.tokens, self._kinds.get, self._codes.get, self._special
-        identifier, type_name, unknown = self._number("IDENT"), self._number("TYPE"), self._number("unknown")
-        before_expression = (self._number("="), self._number(":"))
+        tokens, kind_of, code_of, special = self.tokens, self._kinds.get, self._words.codes.get, self._words.special
+        identifier, type_name, unknown = self._numbers["IDENT"], self._numbers["TYPE"], self._numbers["unknown"]
+        before_expression = (self._numbers["="], self._numbers[":"])
         position: int | None = 0
         while position is not None:
             matches = TOKEN.finditer(self._text, position)
@@ -168,7 +180,7 @@ class PhraseReader:
                     if self._resume is not None:
                         position, self._resume = self._resume, None
                         break
-        end = self._number(END)
+        end = self._numbers[END]
         while True:
             yield end
 
@@ -187,18 +199,18 @@ class PhraseReader:
     # ---- phrases: each method returns the terminal, or None if the input ended inside
 
     def _read_phrase(self, code: int, match: Match[str], matches: _RawTokens) -> int | None:
-        name = self._names[code]
+        name = self._words.names[code]
         if name == "{" and not self._no_block:
             return self._read_block(match, matches)
         self._keep(match)
         if name in _PARENTHESISED:
-            if name == "ATTRIBUTE" and self._attributes_keep_count and self._no_block:
+            if name == "ATTRIBUTE" and self._words.attributes_keep_count and self._no_block:
                 self._no_block += 1
             return code if self._read_balanced(matches, "(", ")", 0) else None
         if name == "TYPEOF":
             return self._read_typeof(matches)
         if name == "[":
-            return self._number("BRACKETS") if self._read_balanced(matches, "[", "]", 1) else None
+            return self._numbers["BRACKETS"] if self._read_balanced(matches, "[", "]", 1) else None
         if name != "{":
             self._no_block = _NO_BLOCK_FOR
             self._no_type = _NO_TYPE_FOR
@@ -208,7 +220,7 @@ class PhraseReader:
     def _read_block(self, match: Match[str], matches: _RawTokens) -> int | None:
         if self._keeps_block():
             self._keep(match)
-            return self._number("BODY") if self._read_balanced(matches, "{", "}", 1) else None
+            return self._numbers["BODY"] if self._read_balanced(matches, "{", "}", 1) else None
         was_in_source = self._lines.in_source
         end = skip_block(self._text, match.start(match.lastindex or 0), self._lines)
         if self._lines.in_source != was_in_source:
@@ -218,7 +230,7 @@ class PhraseReader:
             return None
         self.last = TOKEN.match(self._text, end - 1)
         self._resume = end
-        return self._number("BODY")
+        return self._numbers["BODY"]
 
     # ATTRIBUTE, ASM, STATIC_ASSERT = word anything "(" anything ")";  BRACKETS = "[" anything "]"
     def _read_balanced(self, matches: _RawTokens, opening: str, closing: str, depth: int) -> bool:
@@ -243,7 +255,7 @@ class PhraseReader:
             if not depth and token in (",", ";", "}"):
                 self.last = match
                 self._resume = match.start(OTHER)
-                return self._number("EXPRESSION")
+                return self._numbers["EXPRESSION"]
             self._keep_raw(match)
             if token in ("(", "[", "{"):
                 depth += 1
@@ -272,10 +284,10 @@ class PhraseReader:
                 self._pass_line(match)
                 continue
             self.last = match
-            if token in self._reserved or (match.lastindex == WORD and self._kinds.get(token) == "t"):
+            if token in self._words.reserved or (match.lastindex == WORD and self._kinds.get(token) == "t"):
                 self._resume = opening.start(OTHER)
-                return self._number("TYPEOF_WORD")
-            if match.lastindex == WORD and not (self._has_vector_types and token in VECTOR_TYPES):
+                return self._numbers["TYPEOF_WORD"]
+            if match.lastindex == WORD and not (self._words.has_vector_types and token in VECTOR_TYPES):
                 self._keep(opening)
             self._keep(match)
             if token == "\0":
@@ -283,8 +295,8 @@ class PhraseReader:
             if token == "(":
                 depth += 1
             elif token == ")":
-                return self._number("TYPEOF")
-            return self._number("TYPEOF") if self._read_balanced(matches, "(", ")", depth) else None
+                return self._numbers["TYPEOF"]
+            return self._numbers["TYPEOF"] if self._read_balanced(matches, "(", ")", depth) else None
         return None
 
     def _keep_raw(self, match: Match[str]) -> str:
