@@ -186,7 +186,7 @@ class Archive:
         # A suite that a release does not have (sid-updates, an archived -backports) makes apt-get
         # fail though the others were fetched: what counts is whether any list came.
         if not any(self._directory.glob("lists/*_Packages*")):
-            text = f"no package lists of {self.suite} ({self.architecture}): {_last_line(result.stderr)}"
+            text = f"no package lists of {self.suite} ({self.architecture}): {_reason(result.stderr)}"
             refused.write_text(text)
             raise NotAvailable(text)
         stamp.touch()
@@ -200,7 +200,7 @@ class Archive:
             "Dir::Cache": state,
             "Dir::Cache::archives": state / "archives",
             "Dir::Cache::pkgcache": "packages.bin",
-            "Dir::Cache::srcpkgcache": "sources.bin",
+            "Dir::Cache::srcpkgcache": "",
             "Dir::Etc::sourcelist": state / "sources.list",
             "Dir::Etc::sourceparts": "-",
             "Dir::Etc::preferences": "-",
@@ -214,9 +214,9 @@ class Archive:
             "Acquire::Languages": "none",
             "Acquire::PDiffs": "false",
             "Acquire::Check-Valid-Until": "false",
-            "Acquire::http::Timeout": "30",
-            "Acquire::https::Timeout": "30",
-            "Acquire::Retries": "2",
+            "Acquire::http::Timeout": "20",
+            "Acquire::https::Timeout": "20",
+            "Acquire::Retries": "1",
         }
         options = ["-q"]
         for key, value in settings.items():
@@ -333,13 +333,15 @@ def _run(command: Sequence[str], directory: Path | None = None) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotAvailable(f"{command[0]}: {error}") from None
     if result.returncode != 0:
-        raise NotAvailable(f"{command[0]} {command[-1]}: {_last_line(result.stderr)}")
+        raise NotAvailable(f"{command[0]} {command[-1]}: {_reason(result.stderr)}")
     return result.stdout
 
 
-def _last_line(text: str) -> str:
+def _reason(text: str) -> str:
+    """The line of a packaging tool's messages that tells most: an error, a failure, the last."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
+    telling = [line for start in ("E: ", "W: Failed") for line in lines if line.startswith(start)]
+    return (telling or lines[-1:] or ["no message"])[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
