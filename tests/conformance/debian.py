@@ -71,10 +71,10 @@ def cache_directory(*parts: str) -> Path:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Let one process at a time work in a directory of the cache."""
-    with open(directory / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def locked(lock: Path, operation: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock file of the cache; raises BlockingIOError if the operation says not to wait and it is held."""
+    with open(lock, "w") as file:
+        fcntl.flock(file, operation)
         yield
 
 
@@ -83,7 +83,7 @@ def make_directory_once(target: Path, fill: Callable[[Path], None]) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(target.parent):
+    with locked(target.with_name(f".{target.name}.lock")):
         if target.is_dir():
             return target
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
@@ -164,7 +164,7 @@ class Archive:
             return
         if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
             raise NotAvailable("this machine has no apt-get and dpkg-deb")
-        with locked(self._directory):
+        with locked(self._directory / ".lock"):
             stamp = self._directory / "updated"
             if not _younger(stamp, LISTS_VALID_SECONDS):
                 self._fetch_lists(stamp)

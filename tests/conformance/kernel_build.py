@@ -9,6 +9,7 @@ the lists of objects) is read from its Makefile by make itself.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import re
@@ -16,15 +17,33 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance.debian import NotAvailable, cache_directory, make_directory_once
+from tests.conformance.debian import NotAvailable, cache_directory, locked, make_directory_once
 from tests.conformance.kernels import KernelPackages
 
 # Large parts of the source that no C file of the kernel proper includes.
 _UNUSED_SOURCE = ("*/Documentation", "*/tools", "*.dts", "*.dtsi", "*.rst", "*.json")
+
+
+def _sources() -> Path:
+    return cache_directory("sources")
+
+
+@contextmanager
+def sources_in_use() -> Iterator[None]:
+    """Keep :func:`remove_sources` of other processes from removing anything meanwhile."""
+    with locked(cache_directory() / ".sources.lock", fcntl.LOCK_SH):
+        yield
+
+
+def remove_sources() -> None:
+    """Remove the unpacked sources (a gigabyte each) from the cache unless a process uses them."""
+    with suppress(BlockingIOError), locked(cache_directory() / ".sources.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
+        shutil.rmtree(_sources(), ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ class KernelBuild:
                 raise NotAvailable(f"{archive.name}: {result.stderr.strip()}")
 
         package = self.packages.source_package
-        return make_directory_once(cache_directory("sources") / f"{package.name}_{package.version}", extract)
+        return make_directory_once(_sources() / f"{package.name}_{package.version}", extract)
 
     @functools.cached_property
     def tree(self) -> Path:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conformance.debian import NotAvailable, cache_directory, make_directory_once
-from tests.conformance.kernel_build import KernelBuild
+from tests.conformance.kernel_build import KernelBuild, sources_in_use
 from tests.conformance.kernels import KERNELS, KernelPackages
 
 # Raise when the choice of files or the flags change, so that cached sets are made anew.
@@ -88,7 +88,7 @@ def _make_units(
     made: list[str] = []
     failures: list[str] = []
     choice = _choice(build, exports, count, excluded)
-    with ThreadPoolExecutor(_JOBS) as pool:
+    with sources_in_use(), ThreadPoolExecutor(_JOBS) as pool:
         while len(made) < count:
             batch = [found for _, found in zip(range(count - len(made)), choice, strict=False)]
             if not batch:

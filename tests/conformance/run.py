@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from tests.conformance.debian import cache_directory
+from tests.conformance.kernel_build import remove_sources
 
 _REPOSITORY = Path(__file__).absolute().parents[2]
 _PARTS_AT_A_TIME = 2
@@ -229,8 +229,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     finally:
         if not parsed.keep_sources:
-            # The units made from them stay; a source is a gigabyte.
-            shutil.rmtree(cache_directory("sources"), ignore_errors=True)
+            # The units made from them stay.
+            remove_sources()
     _report(outcomes)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
