@@ -241,6 +241,11 @@ class ObjectFile:
             raise ObjectFileError(self.path, what)
         return self._view[section.offset : end]
 
+    @property
+    def file_size(self) -> int:
+        """The size of the whole file in bytes."""
+        return len(self._view)
+
     def file_bytes(self, offset: int, size: int) -> bytes:
         """``size`` bytes of the file from ``offset`` on, whatever lies there; zeros where it has no more."""
         start = max(offset, 0)

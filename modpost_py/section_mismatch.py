@@ -30,9 +30,10 @@ from modpost_py.elf_constants import (
     SHT_RELA,
     STT_FUNC,
 )
+from modpost_py.errors import ObjectFileError
 from modpost_py.messages import Reporter
 from modpost_py.nearest_symbol import SymbolSearch, SymbolWalk
-from modpost_py.object_file import ObjectFile, Relocations
+from modpost_py.object_file import ObjectFile, Relocations, Section
 from modpost_py.section_classes import MismatchRule, RuleKind
 from modpost_py.section_messages import (
     BLACKLISTED_SECTION,
@@ -81,12 +82,10 @@ def check(
     relocation section and the relocation types that are to be passed over there.
 
     Raises :class:`~modpost_py.errors.FatalError` after a message that ends the run, and
-    :class:`~modpost_py.errors.ObjectFileError` for a relocation section that is cut off.
+    :class:`~modpost_py.errors.ObjectFileError` for relocation sections that are cut off or overlap.
     """
     rules = reference_rules(dialect.name)
-    walk = _ObjectCheck(object_file, rules, options, reporter, state)
-    # The C tool keeps 0 for an object without the section, so that relocations of section 0 count as exports there.
-    exports = object_file.section_index.get(".export_symbol", 0)
+    walk = _ObjectCheck(object_file, rules, options, reporter, state, on_export_relocations)
     unchecked = rules.unchecked
     for index, section in enumerate(object_file.sections):
         kind = section.type
@@ -94,17 +93,7 @@ def check(
             if not section.flags & SHF_ALLOC and not unchecked[section.name]:
                 reporter.report(UNEXPECTED_SECTION, section=section.name)
         elif kind in (SHT_RELA, SHT_REL):
-            source = walk.source_name(index)
-            if unchecked[source]:
-                continue
-            if kind == SHT_REL and section.size and rules.rules.needs_known_machine:
-                walk.require_known_machine()
-            if on_export_relocations is not None and section.info == exports:
-                on_export_relocations(index, rules.skipped_types(object_file.machine, source, kind == SHT_RELA))
-                continue
-            targets = rules[source]
-            if targets is not None:
-                walk.check_references(index, source, targets)
+            walk.check_relocation_section(index, section)
     return walk.mismatches
 
 
@@ -137,11 +126,14 @@ class _ObjectCheck:
     """The check of one object; ``mismatches`` counts what was reported."""
 
     __slots__ = (
+        "_exports",
         "_forbidden",
         "_name_ends",
         "_names",
         "_object_file",
+        "_on_export_relocations",
         "_options",
+        "_relocation_bytes",
         "_reporter",
         "_rules",
         "_state",
@@ -155,8 +147,13 @@ class _ObjectCheck:
         options: SectionOptions,
         reporter: Reporter,
         state: RunState,
+        on_export_relocations: Callable[[int, frozenset[int]], None] | None,
     ) -> None:
         self.mismatches = 0
+        self._on_export_relocations = on_export_relocations
+        # The C tool keeps 0 for an object without the section, so that relocations of section 0 count as exports there.
+        self._exports = object_file.section_index.get(".export_symbol", 0)
+        self._relocation_bytes = 0
         self._object_file = object_file
         self._rules = rules
         self._options = options
@@ -166,24 +163,48 @@ class _ObjectCheck:
         self._forbidden: dict[int, frozenset[int]] = {}
         self._name_ends: Callable[[_Reference], _Ends] | None = None
 
-    def source_name(self, index: int) -> str:
+    def check_relocation_section(self, index: int, section: Section) -> None:
+        """Report the references of relocation section ``index``, or hand it on if it makes exports."""
+        rules = self._rules
+        has_addends = section.type == SHT_RELA
+        source = self._source_name(section)
+        if rules.unchecked[source]:
+            return
+        if not has_addends and section.size and rules.rules.needs_known_machine:
+            self._require_known_machine()
+        if self._on_export_relocations is not None and section.info == self._exports:
+            self._count_relocations(index)
+            machine = self._object_file.machine
+            self._on_export_relocations(index, rules.skipped_types(machine, source, has_addends))
+            return
+        targets = rules[source]
+        if targets is not None:
+            self._check_references(index, source, targets)
+
+    def _source_name(self, section: Section) -> str:
         """The name of the section where the references of a relocation section start."""
-        section = self._object_file.sections[index]
         if self._rules.rules.named_by_relocation_section:
             return section.name[len(".rela" if section.type == SHT_RELA else ".rel") :]
         return self._object_file.section_name(section.info)
 
-    def require_known_machine(self) -> None:
+    def _require_known_machine(self) -> None:
         """End the run if the addends of REL relocations of this machine are not known."""
         if self._object_file.machine not in self._rules.addends:
             self._reporter.report(UNKNOWN_MACHINE)
 
-    def check_references(self, index: int, source: str, targets: ForbiddenTargets) -> None:
+    def _count_relocations(self, index: int) -> None:
+        """The relocations of a file take no more room than it has, unless they have been made to take forever."""
+        self._relocation_bytes += len(self._object_file.section_data(index))
+        if self._relocation_bytes > self._object_file.file_size:
+            raise ObjectFileError(self._object_file.path, "relocation sections overlap")
+
+    def _check_references(self, index: int, source: str, targets: ForbiddenTargets) -> None:
         """Report the references of relocation section ``index``, which start in section ``source``."""
         forbidden = self._forbidden_sections(targets)
         measures = self._rules.rules.measures_exception_entries and source == _EXCEPTION_TABLE
         if not forbidden and not measures:
             return
+        self._count_relocations(index)
         relocations = self._object_file.relocations(index)
         found = self._forbidden_entries(relocations, forbidden)
         if measures:

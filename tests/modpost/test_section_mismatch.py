@@ -409,6 +409,19 @@ def test_relocations_beyond_the_file() -> None:
         checked(elf, "6.1")
 
 
+def test_overlapping_relocations() -> None:
+    """Check that relocation sections that share their bytes, so that each is read again and again, are refused."""
+    elf = ElfWriter()
+    source = elf.section(".text", data=bytes(16))
+    elf.section(".init.text")
+    elf.relocations(source, [(0, 0, 0, 0)] * 1000)
+    offset = 64 + 16 + 8
+    for _ in range(3):
+        elf.relocations(source, [], sh_offset=offset, sh_size=24000)
+    with pytest.raises(ObjectFileError, match=r"^drivers/foo\.o: relocation sections overlap$"):
+        checked(elf, "6.1")
+
+
 # -------------------------------------------------------------------------------------------- exports
 
 
