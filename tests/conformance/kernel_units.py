@@ -23,7 +23,7 @@ from tests.conformance.kernel_build import KernelBuild, sources_in_use
 from tests.conformance.kernels import KERNELS, KernelPackages
 
 # Raise when the choice of files or the flags change, so that cached sets are made anew.
-_GENERATION = 1
+_GENERATION = 2
 _PREPROCESS_TIMEOUT_SECONDS = 60
 _JOBS = 2
 
@@ -99,6 +99,7 @@ def _make_units(
                     failures.append(f"{path}\t{message}\n")
                 else:
                     made.append(path)
+    made += _preprocess_assembly_exports(build, exports, target)
     (target / "failures.tsv").write_text("".join(failures))
     if len(made) < count * 3 // 4:
         raise NotAvailable(f"only {len(made)} of {count} files could be preprocessed; last: {failures[-1:]}")
@@ -157,27 +158,44 @@ def _scatter(text: str) -> bytes:
 
 
 def _preprocess(build: KernelBuild, path: str, module: str | None, target: Path) -> tuple[str, str]:
-    """Write one compressed unit; the unit's path and the compiler's complaint (empty: none)."""
+    """Write one compressed unit; gives its path and the compiler's complaint (empty: none)."""
     unit = f"{path.removesuffix('.c')}.i"
-    packed = target / f"{unit}.zst"
-    packed.parent.mkdir(parents=True, exist_ok=True)
-    plain = packed.with_suffix("")
+    return unit, _write_unit(build, build.call(path, module), "", target / unit)
+
+
+def _write_unit(build: KernelBuild, call: Sequence[str], source: str, plain: Path) -> str:
+    """Run the preprocessor and compress what it writes; the complaint, or an empty text."""
+    plain.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(plain, "wb") as output:
             result = subprocess.run(
-                build.call(path, module),
-                cwd=build.source, stdout=output, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                call, cwd=build.source, input=source.encode(), stdout=output, stderr=subprocess.PIPE,
                 timeout=_PREPROCESS_TIMEOUT_SECONDS,
             )  # fmt: skip
         errors = [line for line in result.stderr.decode("latin-1").splitlines() if "error" in line]
         if result.returncode != 0:
-            return unit, (errors or ["failed without a message"])[0]
-        subprocess.run(["zstd", "-q", "-3", "-f", str(plain), "-o", str(packed)], check=True, stdin=subprocess.DEVNULL)
+            return (errors or ["failed without a message"])[0]
+        compress = ["zstd", "-q", "-3", "-f", str(plain), "-o", f"{plain}.zst"]
+        subprocess.run(compress, check=True, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        return unit, f"not done after {_PREPROCESS_TIMEOUT_SECONDS} s"
+        return f"not done after {_PREPROCESS_TIMEOUT_SECONDS} s"
     finally:
         plain.unlink(missing_ok=True)
-    return unit, ""
+    return ""
+
+
+def _preprocess_assembly_exports(build: KernelBuild, exports: dict[str, Export], target: Path) -> list[str]:
+    """The unit for what assembly files export: kbuild makes C of their exports and of asm-prototypes.h."""
+    arch = f"arch/{build.architecture.name}"
+    if not (build.source / arch / "include/asm/asm-prototypes.h").is_file():
+        return []
+    texts = [path.read_text(encoding="latin-1") for path in sorted((build.source / arch).rglob("*.S"))]
+    names = sorted({name for text in texts for name in _EXPORT.findall(text) if name in exports})
+    lines = [f"#include <{name}.h>" for name in ("linux/kernel", "linux/string", "asm/asm-prototypes")]
+    source = "\n".join([*lines, *(f"EXPORT_SYMBOL({name});" for name in names), ""])
+    unit = f"{arch}/assembly-exports.i"
+    call = [*build.call(f"{arch}/assembly-exports.c", None)[:-1], "-x", "c", "-"]
+    return [] if not names or _write_unit(build, call, source, target / unit) else [unit]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
