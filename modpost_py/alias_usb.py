@@ -47,12 +47,11 @@ def _highest_digit(low: int, high: int) -> int:
 def _stepped(release: int, step: int, highest_digit: int) -> int:
     """The release ``step`` (1 or -1) away; decimal ones have four digits, in which a letter counts as 9."""
     if highest_digit > 9:
-        return (release + step) & 0xFFFFFFFF
+        return release + step
     value = 0
     for shift in (12, 8, 4, 0):
         value = value * 10 + min(release >> shift & 0xF, 9)
-    # C computes in 64 bits without sign, so that one below 0 ends in the digits of 2**64 - 1
-    return int(f"{(value + step) % 2**64 % 10000:04d}", 16)
+    return int(f"{value + step:04d}", 16)
 
 
 def _digit_range(first: int, last: int, highest_digit: int) -> str:

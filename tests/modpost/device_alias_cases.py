@@ -180,8 +180,8 @@ CASES: list[tuple[str, tuple[str, ...], list[Entry], list[str]]] = [
     (
         "vio",
         ALL,
-        [{"type": "network", "compat": "IBM,l lan"}, {"type": "vty"}],
-        ["vio:TnetworkSIBM,l_lan*", "vio:TvtyS*"],
+        [{"type": "network", "compat": "IBM,l lan"}, {"type": "vty"}, {"compat": "x"}],
+        ["vio:TnetworkSIBM,l_lan*", "vio:TvtyS*", "vio:T*Sx*"],
     ),
     ("eisa", ALL, [{"sig": "DEC4220"}], ["eisa:sDEC4220*"]),
     (
@@ -275,8 +275,9 @@ CASES: list[tuple[str, tuple[str, ...], list[Entry], list[str]]] = [
         [
             {"match_flags": 3, "protocol_key": "network", "protocol_id": 1},
             {"match_flags": 0xC, "protocol_version": 2, "protocol_revision": 3},
+            {"match_flags": 1, "protocol_key": "k", "protocol_id": 9, "protocol_version": 9, "protocol_revision": 9},
         ],
-        ["tbsvc:knetworkp00000001v*r*", "tbsvc:k*p*v00000002r00000003*"],
+        ["tbsvc:knetworkp00000001v*r*", "tbsvc:k*p*v00000002r00000003*", "tbsvc:kkp*v*r*"],
     ),
     (
         "typec",

@@ -182,6 +182,8 @@ def test_bytes_beyond_ascii() -> None:
         # no upper end: the digits stay decimal
         (0x0100, 0xFFFFFFFF, ("0[1-9]*", "[1-9]*")),
         (0x9999, 0xFFFFFFFF, ("9999", "*")),
+        # a letter in the first digit of the upper end only: decimal, the letter counting as 9
+        (0x0000, 0xA123, ("A12[0-3]", "91[0-1]*", "90*", "[0-8]*")),
         # exactly ten releases: the last digit is missing, with no wildcard in its place
         (0x0110, 0x0119, ("011",)),
     ],
@@ -200,6 +202,9 @@ def test_usb_release_flags() -> None:
         aliases = [f"usb:v*p*d{pattern}dc*dsc*dp*ic*isc*ip*in*" for pattern in patterns]
         data = table("usb", "6.12", target, [{**entry, "match_flags": flags}])
         assert convert("usb", "6.12", target, data) == (aliases, [])
+    data = table("usb", "6.12", target, [{**entry, "match_flags": 1}, {**entry, "match_flags": 2}])
+    expected_aliases = ["usb:v0000p*d*dc*dsc*dp*ic*isc*ip*in*", "usb:v*p0000d*dc*dsc*dp*ic*isc*ip*in*"]
+    assert convert("usb", "6.12", target, data) == (expected_aliases, [])
 
 
 def test_usb_entries_that_identify_something() -> None:
@@ -283,11 +288,11 @@ def _matches(*matches: tuple[int, str]) -> bytes:
 def test_dmi(target: Target, name: str) -> None:
     """Check the order of DMI fields, the characters that are left out, and the fields that no alias has."""
     entries: list[Entry] = [
-        {"matches": _matches((13, "Board"), (6, "Dell Inc."), (0x80 | 7, "X:1\x7f\xe4"), (6, "two"))},
+        {"matches": _matches((13, "Board"), (6, "Dell Inc."), (0x80 | 7, "X:!1~\x7f\xe4"), (6, "two"))},
         {"matches": _matches((9, "serial"), (0, "unused"), (20, ""), (1, "LENOVO"))},
         {"matches": bytes(320), "driver_data": 1},
     ]
-    expected = ["dmi*:svn*DellInc.*:svn*two*:pn*X1*:rvn*Board*:", "dmi*:bvn*LENOVO*:cvr**:", "dmi*:"]
+    expected = ["dmi*:svn*DellInc.*:svn*two*:pn*X!1~*:rvn*Board*:", "dmi*:bvn*LENOVO*:cvr**:", "dmi*:"]
     assert convert("dmi", name, target, table("dmi", name, target, entries)) == (expected, [])
 
 

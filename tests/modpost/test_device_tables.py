@@ -210,6 +210,8 @@ def test_symbols_that_are_no_tables() -> None:
     writer.symbol("__mod_virtio__d_device_tables", data, 0, 16, type=STT_OBJECT)
     writer.symbol("__mod_tifm__e_device_table", data, 0, 3, type=STT_OBJECT)
     writer.symbol("__mod_virtio__f_device_table", 200, 0, 16, type=STT_OBJECT)
+    # the object has a null section, this one, and three of the writer's own
+    writer.symbol("__mod_virtio__g_device_table", 5, 0, 16, type=STT_OBJECT)
     assert _aliases_of(writer, "6.12") == []
 
 
