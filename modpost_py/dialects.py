@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from genksyms_py.kernel_release import KernelRelease, find_release
 from modpost_py.errors import DialectError
@@ -21,8 +20,7 @@ from modpost_py.errors import DialectError
 KERNEL_VARIABLE = "MODPOST_KERNEL"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """One release range of modpost; ``since`` is the first release of the range.
 
     Every other field names one behaviour, in the order in which a run meets it.
@@ -78,6 +76,8 @@ class Dialect:
     gpl_violation_is_fatal: bool
     warns_of_unused_exports: bool
     warns_of_static_exports: bool
+    quotes_imported_namespaces: bool
+    """Sources say ``MODULE_IMPORT_NS("X")``, not ``MODULE_IMPORT_NS(X)``."""
     # written files
     writes_vmlinux_exports: bool
     """``.vmlinux.export.c`` is written when vmlinux is among the objects."""
@@ -114,11 +114,11 @@ _5_10 = Dialect(
     gpl_violation_is_fatal=True,
     warns_of_unused_exports=True,
     warns_of_static_exports=True,
+    quotes_imported_namespaces=False,
     writes_vmlinux_exports=False,
     dump_modules_are_per_file=False,
 )
-_6_1 = replace(
-    _5_10,
+_6_1 = _5_10._replace(
     name="6.1",
     since=KernelRelease(5, 19),
     option_letters="ei:mnT:o:aWwENd:",
@@ -138,8 +138,7 @@ _6_1 = replace(
     warns_of_static_exports=False,
     writes_vmlinux_exports=True,
 )
-_6_12 = replace(
-    _6_1,
+_6_12 = _6_1._replace(
     name="6.12",
     since=KernelRelease(6, 5),
     option_letters="ei:MmnT:to:au:WwENd:",
@@ -152,8 +151,9 @@ _6_12 = replace(
     namespaces_from="export_symbol relocations",
     checks_description="with -W",
 )
-_7_2 = replace(
-    _6_12,
+# modpost did not change, but what sources look like
+_6_13 = _6_12._replace(since=KernelRelease(6, 13), quotes_imported_namespaces=True)
+_7_2 = _6_13._replace(
     name="7.2",
     since=KernelRelease(6, 14),
     option_letters="ei:MmnT:to:au:WwENd:xb",
@@ -164,10 +164,12 @@ _7_2 = replace(
     aliases_are_unique=True,
     dump_modules_are_per_file=True,
 )
-_7_3 = replace(_7_2, name="7.3", since=KernelRelease(7, 3), module_prefixes=True)
+_7_3 = _7_2._replace(name="7.3", since=KernelRelease(7, 3), module_prefixes=True)
 
-#: Oldest first; a release belongs to the last dialect whose ``since`` it has reached.
+#: The dialects with messages, tables and layouts of their own, oldest first.
 DIALECTS: tuple[Dialect, ...] = (_5_10, _6_1, _6_12, _7_2, _7_3)
+#: Oldest first; a release belongs to the last one whose ``since`` it has reached.
+_RELEASES = (_5_10, _6_1, _6_12, _6_13, _7_2, _7_3)
 NEWEST = DIALECTS[-1]
 
 
@@ -180,7 +182,7 @@ def dialect_of(release: str) -> Dialect:
         parsed = KernelRelease.parse(release)
     except ValueError as error:
         raise DialectError(str(error)) from None
-    found = [dialect for dialect in DIALECTS if dialect.since <= parsed]
+    found = [dialect for dialect in _RELEASES if dialect.since <= parsed]
     if not found:
         raise DialectError(f"kernel {release} is older than modpost (2.5)")
     return found[-1]

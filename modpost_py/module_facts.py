@@ -8,11 +8,14 @@ in order; the run takes up the discoveries object by object.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from modpost_py.device_tables import Alias
 from modpost_py.errors import ModpostError
 from modpost_py.messages import Diagnostic
+from modpost_py.modinfo import is_gpl_compatible
+
+if TYPE_CHECKING:
+    from modpost_py.device_tables import Alias
 
 
 class FoundExport(NamedTuple):
@@ -67,8 +70,8 @@ class ModuleFacts:
         "has_cleanup",
         "has_init",
         "imported_namespaces",
-        "is_gpl_compatible",
         "is_module",
+        "licenses",
         "mismatches",
         "name",
         "no_trim_symbols",
@@ -84,7 +87,7 @@ class ModuleFacts:
         self.discoveries: list[Discovery] = []
         self.failure: ModpostError | None = None
         self.is_module = False
-        self.is_gpl_compatible = True
+        self.licenses: list[str] = []
         self.imported_namespaces: list[str] = []
         self.has_init = False
         self.has_cleanup = False
@@ -93,6 +96,11 @@ class ModuleFacts:
         self.no_trim_symbols: list[str] = []
         self.mismatches = 0
         self.source_version: str | None = None
+
+    @property
+    def is_gpl_compatible(self) -> bool:
+        """Whether the module may use GPL-only symbols."""
+        return is_gpl_compatible(self.licenses)
 
     @property
     def is_vmlinux(self) -> bool:

@@ -13,7 +13,6 @@ from modpost_py.core_messages import (
     MISSING_LICENSE,
 )
 from modpost_py.crc_sources import crc_of_symbol, crcs_of_objects
-from modpost_py.device_tables import TABLE_PREFIX, aliases
 from modpost_py.dialects import Dialect
 from modpost_py.elf_constants import (
     EM_SPARC,
@@ -34,7 +33,7 @@ from modpost_py.exports import (
 )
 from modpost_py.ignored_symbols import ignored_symbols
 from modpost_py.messages import Reporter
-from modpost_py.modinfo import Modinfo, is_gpl_compatible
+from modpost_py.modinfo import Modinfo
 from modpost_py.module_facts import FoundGlobals, FoundNamespace, ModuleFacts
 from modpost_py.object_file import ObjectFile, map_file
 from modpost_py.options import Options
@@ -44,6 +43,9 @@ from modpost_py.text_buffer import fitting
 
 #: What every module needs of the kernel with symbol versions: the layout of ``struct module``.
 MODULE_LAYOUT = "module_layout"
+
+# Every symbol of a device table begins so
+_TABLE_PREFIX = "__mod_"
 
 
 def read_object(path: str, options: Options, dialect: Dialect, state: section_mismatch.RunState) -> ModuleFacts | None:
@@ -135,10 +137,9 @@ class _ObjectReader:
 
     def _read_modinfo(self) -> None:
         facts, reporter, dialect = self._facts, self._reporter, self._dialect
-        licenses = self._modinfo.values("license")
-        if not licenses:
+        facts.licenses = self._modinfo.values("license")
+        if not facts.licenses:
             reporter.report(MISSING_LICENSE)
-        facts.is_gpl_compatible = is_gpl_compatible(licenses)
         for namespace in self._modinfo.values("import_ns"):
             if dialect.module_namespaces and namespace.startswith("module:"):
                 reporter.report(EXPLICIT_MODULE_NAMESPACE, namespace=namespace)
@@ -154,7 +155,7 @@ class _ObjectReader:
         """Look at every symbol, in order, that can mean something: most are local names and passed over."""
         symbols = self._object_file.symbols
         cuts = number_suffixes(symbols)
-        prefixes = [b"init_module\0", b"cleanup_module\0", TABLE_PREFIX.encode()]
+        prefixes = [b"init_module\0", b"cleanup_module\0", _TABLE_PREFIX.encode()]
         if self._dialect.exports_from == "ksymtab symbols":
             prefixes.append(KSYMTAB_PREFIX.encode())
         telling = names_starting_with(symbols, *prefixes) | cuts.keys()
@@ -185,7 +186,7 @@ class _ObjectReader:
                     self._reporter.report(COMMON_SYMBOL, symbol=name)
             else:
                 self._read_defined(index, name)
-            if name.startswith(TABLE_PREFIX):
+            if name.startswith(_TABLE_PREFIX):
                 self._read_device_table(index, name)
 
     def _read_undefined_of_sparc(self, index: int, name: str) -> None:
@@ -208,6 +209,8 @@ class _ObjectReader:
                 self._facts.discoveries.append(export)
 
     def _read_device_table(self, index: int, name: str) -> None:
+        from modpost_py.device_tables import aliases  # its tables are large, and most small modules have none
+
         facts = self._facts
         found = aliases(self._object_file, index, name, self._dialect, self._reporter)
         if not self._dialect.aliases_are_unique:

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(slots=True)
-class Options:
+class Options(NamedTuple):
     """What a run is asked to do.  Paths are latin-1 text, as everywhere in this package."""
 
-    objects: list[str] = field(default_factory=list)
+    objects: tuple[str, ...] = ()
     """The objects, in order (the operands)."""
     object_list: str | None = None
     """``-T FILE``: a file with one more object a line."""
-    dumps: list[str] = field(default_factory=list)
+    dumps: tuple[str, ...] = ()
     """``-i FILE``: symbol dumps to read first."""
     dump: str | None = None
     """``-o FILE``: the symbol dump to write."""

@@ -7,8 +7,9 @@ handed to a sink as they come; nothing is printed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from modpost_py.core_messages import (
     DUMP_PARSE_ERROR,
@@ -22,7 +23,7 @@ from modpost_py.core_messages import (
     UNKNOWN_NAMESPACE_SYMBOL,
 )
 from modpost_py.cross_reference import CrossReference
-from modpost_py.dialects import Dialect
+from modpost_py.dialects import Dialect, choose_dialect
 from modpost_py.errors import FatalError, FileError, ModpostError
 from modpost_py.exports import EXPORT_KINDS, UNKNOWN
 from modpost_py.messages import Diagnostic, Reporter
@@ -34,26 +35,29 @@ from modpost_py.options import Options
 from modpost_py.output_files import write_if_changed, write_output
 from modpost_py.symvers import dump_line, in_hash_order, in_module_order, parsed_lines
 from modpost_py.text_buffer import TextBuffer
-from modpost_py.text_files import PATH_MAX, lines_of, read_standard_input, read_text
+from modpost_py.text_files import PATH_MAX, from_path, lines_of, read_standard_input, read_text
 
 VMLINUX_SOURCE = ".vmlinux.export.c"
 
 
-@dataclass(slots=True)
 class RunResult:
     """What a run found and did.
 
-    ``exit_status`` is 0 or 1, ``modules`` are in the order in which they were met, those of dumps
-    included, ``exports`` maps a symbol to the export that counts, ``written`` lists the output
-    files that were written (not those that had the right content already).
+    ``exit_status`` is 0 or 1, ``diagnostics`` are in the order in which they came, ``modules`` are in
+    the order in which they were met, those of dumps included, ``exports`` tells which export of a
+    symbol counts, ``undefined`` is the number of undefined symbols, ``written`` lists the output files
+    that were written (not those that had the right content already).
     """
 
-    exit_status: int = 0
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    modules: list[Module] = field(default_factory=list)
-    exports: ExportTable = field(default_factory=lambda: ExportTable(is_external=False, replaces=False))
-    undefined: int = 0
-    written: list[str] = field(default_factory=list)
+    __slots__ = ("diagnostics", "exit_status", "exports", "modules", "undefined", "written")
+
+    def __init__(self, exports: ExportTable) -> None:
+        self.exit_status = 0
+        self.diagnostics: list[Diagnostic] = []
+        self.modules: list[Module] = []
+        self.exports = exports
+        self.undefined = 0
+        self.written: list[str] = []
 
 
 class Run:
@@ -64,7 +68,7 @@ class Run:
         self._dialect = dialect
         self._sink = sink
         self._exports = ExportTable(options.is_external, replaces=dialect.newest_first)
-        self.result = RunResult(exports=self._exports)
+        self.result = RunResult(self._exports)
         self._reporter = Reporter(dialect, self._take)
         self._mismatches = 0
         self._globals: set[str] = set()
@@ -141,7 +145,7 @@ class Run:
         if failure is not None:
             self._reporter.report(NO_OBJECT_LIST, list=failure.path, reason=failure.reason)
 
-    def _object_paths(self) -> tuple[list[str], FileError | None]:
+    def _object_paths(self) -> tuple[Sequence[str], FileError | None]:
         """The paths of all objects, and why the list of objects could not be read."""
         options = self._options
         if options.object_list is None:
@@ -153,7 +157,7 @@ class Run:
                 text = read_text(options.object_list)
         except FileError as error:
             return options.objects, error
-        return options.objects + lines_of(text), None
+        return [*options.objects, *lines_of(text)], None
 
     def _take_up(self, facts: ModuleFacts) -> None:
         """Merge what was read from one object into the run."""
@@ -293,3 +297,29 @@ class Run:
 
 def _failure_rule(error: ModpostError) -> str:
     return "unusable-file" if isinstance(error, FileError) else "damaged-object"
+
+
+def run(
+    objects: Iterable[str | os.PathLike[str]] = (),
+    *,
+    kernel: str | None = None,
+    sink: Callable[[Diagnostic], object] | None = None,
+    **choices: Any,
+) -> RunResult:
+    """One run of modpost: read ``objects``, write what the options ask for beside them, and tell what was found.
+
+    ``kernel`` is a kernel release such as ``6.1`` (default: that of the build under way, see
+    :func:`modpost_py.dialects.choose_dialect`).  ``sink`` is given each diagnostic as it comes.
+    ``choices`` are the other fields of :class:`modpost_py.options.Options`, with paths as usual:
+
+    >>> run(["foo.o"], kernel="6.12", dumps=["Module.symvers"], dump="out", modversions=True)   # doctest: +SKIP
+
+    Raises :class:`DialectError` for an unreadable release and :class:`TypeError` for an unknown
+    option; what is wrong with the objects is in the result.
+    """
+    for name in ("object_list", "dump", "whitelist", "namespace_list"):
+        if choices.get(name) is not None:
+            choices[name] = from_path(choices[name])
+    choices["dumps"] = tuple(from_path(path) for path in choices.get("dumps", ()))
+    options = Options(objects=tuple(from_path(path) for path in objects), **choices)
+    return Run(options, choose_dialect(kernel), sink).execute()

@@ -46,7 +46,8 @@ _OBJECTS_IN_FIRST_LINE = {"5.10": True, "6.1": False, "6.12": False, "7.2": Fals
 def source_version(path: str, reporter: Reporter) -> str | None:
     """The source version of the module with the object ``path``; ``None`` where it cannot be made.
 
-    The objects that it is linked from stand in the ``.mod`` file.  Raises :class:`FileError` for a file that cannot be read.
+    The objects that it is linked from stand in the ``.mod`` file.  Raises :class:`FileError` for a
+    file that cannot be read.
     """
     objects = _objects(read_text(f"{path[:-1]}mod"), reporter)
     if objects is None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modpost_py.object_file import ObjectFile
-from tests.conformance.debian import NotAvailable, cache_directory, make_directory_once
-from tests.conformance.kernels import KERNELS, KernelPackages
+from tests.conformance.debian import Archive, NotAvailable, cache_directory, make_directory_once
+from tests.conformance.kernels import KERNELS, KernelPackages, with_own_libc
 
 #: What a build with symbol versions gives modpost in each dialect.
 MODVERSIONS_OPTIONS: dict[str, tuple[str, ...]] = {
@@ -37,8 +37,15 @@ class ModuleTree(NamedTuple):
 
     @property
     def modpost(self) -> Path:
-        """The C modpost for these objects."""
-        return self.packages.modpost("lsb" if self.byteorder == "little" else "msb", self.bits)
+        """The C modpost for these objects; that of i386 for 32 bits, since it takes its host's pointers for theirs."""
+        order = "lsb" if self.byteorder == "little" else "msb"
+        if self.bits == 64:
+            return self.packages.modpost(order, 64)
+        kernel = self.packages.kernel
+        archive = Archive(kernel.suite, "i386")
+        kbuild = archive.find(r"linux-kbuild-\d.*", kernel.version_pattern)
+        tool = next(archive.unpack(kbuild).glob(f"usr/lib/linux-kbuild-*/scripts/mod/modpost.real-{order}-32"))
+        return with_own_libc(archive, tool, kbuild)
 
     def arguments(self, options: Sequence[str], dump: str) -> list[str]:
         """The command line of an external build of all modules."""
