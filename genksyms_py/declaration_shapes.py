@@ -109,6 +109,7 @@ class Verdict(Enum):
     RAW_PROTOTYPE = "a function whose parameter list is kept as raw text"
     EXPORT = "an export marker"
     NOTHING = "declares nothing and leaves no trace"
+    LOST = "an error that loses exactly this declaration"
     IRREGULAR = "for the exact parser"
 
 
@@ -160,7 +161,7 @@ class Shapes:
         if self._rules.raw_prototype.fullmatch(flat):
             return Verdict.RAW_PROTOTYPE
         if self._rules.lost.fullmatch(shape):
-            return Verdict.NOTHING
+            return Verdict.LOST
         return Verdict.IRREGULAR
 
     def _without_parentheses(self, shape: str) -> str:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 from genksyms_py.c_front_end import DECLARED, PARAMETER, FrontEnd
 from genksyms_py.dialects import Dialect
 from genksyms_py.enumerators import EnumeratorState
-from genksyms_py.raw_tokens import TOKEN
+from genksyms_py.raw_tokens import OTHER, STRING, TOKEN, WORD
 from genksyms_py.token_classes import coarse_tokens
 
 Definition = tuple[str, ...]
@@ -70,6 +70,7 @@ class Declared:
     enumerator_state: tuple[int, tuple[str, ...] | None]
 
 
+_TOKEN_GROUPS = frozenset((STRING, WORD, OTHER))
 _KEPT_LETTERS = frozenset("*(),;bqyXo")
 _DROPPED_LETTERS = frozenset("xncr")
 _PHRASES = frozenset("ABMO")
@@ -81,7 +82,7 @@ _IDENTIFIER_START = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 @lru_cache(maxsize=1 << 15)
 def phrase_tokens(phrase: str) -> Definition:
     """The raw tokens of an attribute, bracket or asm phrase, or of an expression."""
-    tokens = [token for token in (string or word or other for string, word, other, _ in TOKEN.findall(phrase)) if token]
+    tokens = [match[match.lastindex] for match in TOKEN.finditer(phrase) if match.lastindex in _TOKEN_GROUPS]
     if tokens and "typeof" in tokens[0]:
         # typeof keeps its first parenthesis only before a word, and such are no phrases here.
         del tokens[1]

@@ -60,7 +60,12 @@ _5_10 = Dialect(
     symbol_prefix_option="fails",
 )
 _6_1 = replace(
-    _5_10, name="6.1", since=KernelRelease(5, 19), output="symver", has_static_assert=True, has_relative_crc_option=False
+    _5_10,
+    name="6.1",
+    since=KernelRelease(5, 19),
+    output="symver",
+    has_static_assert=True,
+    has_relative_crc_option=False,
 )
 _6_12 = replace(_6_1, name="6.12", since=KernelRelease(6, 12), symbol_prefix_option="unknown")
 _7_X = replace(_6_12, name="7.x", since=KernelRelease(6, 14), grammar="B")

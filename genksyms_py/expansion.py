@@ -27,12 +27,13 @@ Definition = tuple[str, ...]
 
 
 class Loaded(NamedTuple):
-    """What a symref means: kind, name and definition of the declared symbol."""
+    """A declared symbol: kind, name and definition as in a symtypes line."""
 
     kind: str
     name: str
     definition: Definition
     is_extern: bool = False
+    is_override: bool = False
 
 
 Lookup = Callable[[str, str], Loaded]
@@ -57,26 +58,27 @@ class Baseline(NamedTuple):
 
 
 class Node:
-    """A symbol of the graph.
+    """A symbol of the graph, loaded when a walk first comes to it.
 
-    ``parts`` are text and references in turn: ``[text, (node, short), text, ...]``, in which a
-    reference repeated within the definition, or to itself, is already text.
+    ``parts`` are text and references in turn: ``[text, (node, kind, short), text, ...]``, in
+    which a reference repeated within the definition, or to itself, is already text.
     """
 
-    __slots__ = ("baseline", "definition", "is_extern", "kind", "name", "parts")
+    __slots__ = ("baseline", "loaded", "parts")
 
-    def __init__(self, loaded: Loaded) -> None:
-        self.kind = loaded.kind
-        self.name = loaded.name
-        self.definition = loaded.definition
-        self.is_extern = loaded.is_extern
-        self.parts: list[bytes | tuple[Node, bytes]] | None = None
+    def __init__(self) -> None:
+        self.loaded: Loaded | None = None
+        self.parts: list[Part] | None = None
         self.baseline: Baseline | None = None
 
     @property
-    def symref(self) -> str:
-        """The name as symtypes files have it."""
-        return f"{self.kind}#{self.name}" if self.kind else self.name
+    def symbol(self) -> Loaded:
+        """The symbol; a node that belongs to an expansion has one."""
+        assert self.loaded is not None
+        return self.loaded
+
+
+Part = bytes | tuple[Node, str, bytes]
 
 
 class Expansion(NamedTuple):
@@ -99,21 +101,21 @@ class Expander:
         self._nodes: dict[tuple[bool, str], Node] = {}
         self._texts: dict[tuple[frozenset[Node], Node], bytes] = {}
 
-    def expand(self, loaded: Loaded) -> Expansion:
+    def expand(self, exported: Loaded) -> Expansion:
         """Expand an exported symbol."""
-        root = self._node(loaded.kind, loaded.name, lambda *_: loaded)
+        root = self._root(exported)
         pieces: list[bytes] = []
         order: list[Node] = []
         visited: frozenset[Node] = frozenset()
-        for part in self._parts(root):
+        for part in self._parts(root, exported.kind, exported.name):
             if isinstance(part, bytes):
                 pieces.append(part)
                 continue
-            node, short = part
+            node, kind, short = part
             if node in visited:
                 pieces.append(short)
                 continue
-            baseline = node.baseline or self._baseline(node)
+            baseline = node.baseline or self._baseline(node, kind, short)
             if visited.isdisjoint(baseline.reach):
                 pieces.append(baseline.text)
                 order += baseline.order
@@ -124,6 +126,40 @@ class Expander:
         order.append(root)
         return Expansion(b"".join(pieces), order)
 
+    def walk(self, exported: Loaded, begun: list[Node], completed: list[Node]) -> Iterator[bytes]:
+        """The same text piece by piece, each symbol loaded only when the text comes to it.
+
+        ``begun`` and ``completed`` grow by the symbols in these orders.
+        """
+        root = self._root(exported)
+        started = {root}
+        begun.append(root)
+        stack = [(root, iter(self._parts(root, exported.kind, exported.name)))]
+        while stack:
+            node, rest = stack[-1]
+            for part in rest:
+                if isinstance(part, bytes):
+                    yield part
+                    continue
+                target, kind, short = part
+                if target in started:
+                    yield short
+                    continue
+                started.add(target)
+                begun.append(target)
+                stack.append((target, iter(self._parts(target, kind, _name_in(short)))))
+                break
+            else:
+                stack.pop()
+                completed.append(node)
+
+    def forget(self) -> None:
+        """Take the graph apart, so that its cycles need no garbage collector."""
+        for node in self._nodes.values():
+            node.parts = node.baseline = None
+        self._nodes.clear()
+        self._texts.clear()
+
     def _with_visited(self, node: Node, baseline: Baseline, visited: frozenset[Node]) -> bytes:
         key = (visited, node)
         text = self._texts.get(key)
@@ -132,31 +168,38 @@ class Expander:
             if len(common) * _CUTTING_PAYS < len(baseline.reach):
                 text = _cut(baseline, common)
             else:
-                text = b"".join(self._walk(node, set(visited))[0])
+                text = _rest(node, set(visited))
             self._texts[key] = text
         return text
 
-    def _node(self, kind: str, name: str, load: Lookup) -> Node:
+    def _root(self, exported: Loaded) -> Node:
+        node = self._node(exported.kind, exported.name)
+        if node.loaded is None:
+            node.loaded = exported
+        return node
+
+    def _node(self, kind: str, name: str) -> Node:
         key = (kind in _TAGS, name)
         node = self._nodes.get(key)
         if node is None:
-            node = self._nodes[key] = Node(load(kind, name))
+            node = self._nodes[key] = Node()
         return node
 
-    def _parts(self, node: Node) -> list[bytes | tuple[Node, bytes]]:
-        """The definition of ``node`` as text and references; loads what it refers to."""
+    def _parts(self, node: Node, kind: str, name: str) -> list[Part]:
+        """The definition of ``node`` as text and references; loads the symbol, by the reference that led to it."""
         if node.parts is not None:
             return node.parts
-        parts: list[bytes | tuple[Node, bytes]] = []
+        if node.loaded is None:
+            node.loaded = self._lookup(kind, name)
+        parts: list[Part] = []
         text: list[str] = []
         met: set[Node] = {node}
-        for token in node.definition:
+        for token in node.loaded.definition:
             if token[1:2] != "#" or token[:2] not in _REFERENCES:
                 text.append(token)
                 continue
-            kind, name = token[0], token[2:]
-            target = self._node(kind, name, self._lookup)
-            short = _KEYWORDS.get(kind, "") + name
+            target = self._node(token[0], token[2:])
+            short = _KEYWORDS.get(token[0], "") + token[2:]
             if target in met:
                 text.append(short)
                 continue
@@ -164,21 +207,14 @@ class Expander:
             if text:
                 parts.append(_encoded(text))
                 text = []
-            parts.append((target, _encoded([short])))
+            parts.append((target, token[0], _encoded([short])))
         if text:
             parts.append(_encoded(text))
         node.parts = parts
         return parts
 
-    def _baseline(self, node: Node) -> Baseline:
-        pieces, spans, order = self._walk(node, set())
-        node.baseline = Baseline(b"".join(pieces), spans, order, frozenset(order))
-        return node.baseline
-
-    def _walk(
-        self, root: Node, started: set[Node]
-    ) -> tuple[list[bytes], dict[Node, tuple[int, int, bytes]], list[Node]]:
-        """Walk from ``root``, symbols in ``started`` short: the pieces of text, spans and order of completion.
+    def _baseline(self, root: Node, kind: str, short: bytes) -> Baseline:
+        """Walk from ``root`` with nothing visited before.
 
         The walk keeps its own stack: definitions nest as deep as their authors like.
         """
@@ -186,10 +222,8 @@ class Expander:
         length = 0
         spans: dict[Node, tuple[int, int, bytes]] = {}
         order: list[Node] = []
-        started.add(root)
-        stack: list[tuple[Node, Iterator[bytes | tuple[Node, bytes]], int, bytes]] = [
-            (root, iter(self._parts(root)), 0, b"")
-        ]
+        started = {root}
+        stack = [(root, iter(self._parts(root, kind, _name_in(short))), 0, short)]
         while stack:
             node, rest, start, own_short = stack[-1]
             for part in rest:
@@ -197,19 +231,42 @@ class Expander:
                     pieces.append(part)
                     length += len(part)
                     continue
-                target, short = part
+                target, kind, short = part
                 if target in started:
                     pieces.append(short)
                     length += len(short)
                     continue
                 started.add(target)
-                stack.append((target, iter(target.parts or self._parts(target)), length, short))
+                stack.append((target, iter(target.parts or self._parts(target, kind, _name_in(short))), length, short))
                 break
             else:
                 stack.pop()
                 spans[node] = (start, length, own_short)
                 order.append(node)
-        return pieces, spans, order
+        root.baseline = Baseline(b"".join(pieces), spans, order, frozenset(order))
+        return root.baseline
+
+
+def _rest(root: Node, started: set[Node]) -> bytes:
+    """The text of ``root``, whose baseline exists, with all symbols in ``started`` short."""
+    pieces: list[bytes] = []
+    started.add(root)
+    stack = [iter(root.parts or ())]
+    while stack:
+        for part in stack[-1]:
+            if isinstance(part, bytes):
+                pieces.append(part)
+                continue
+            target, _, short = part
+            if target in started:
+                pieces.append(short)
+                continue
+            started.add(target)
+            stack.append(iter(target.parts or ()))
+            break
+        else:
+            stack.pop()
+    return b"".join(pieces)
 
 
 # Cutting costs per visited symbol, walking per symbol that is not; measured on real exports.
@@ -234,3 +291,8 @@ def _cut(baseline: Baseline, visited: Iterable[Node]) -> bytes:
 
 def _encoded(tokens: list[str]) -> bytes:
     return (" ".join(tokens) + " ").encode("latin-1")
+
+
+def _name_in(short: bytes) -> str:
+    """``struct page `` -> ``page``."""
+    return short.rstrip().rpartition(b" ")[2].decode("latin-1")

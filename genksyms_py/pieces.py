@@ -18,6 +18,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import compress, islice
 from sys import intern
+from typing import NamedTuple
 
 from genksyms_py.declaration_shapes import (
     INNERMOST_BODY,
@@ -46,24 +47,55 @@ _TYPEOF_PARENTHESES = re.compile(r"o\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)")
 _EXACT_REACH = 4
 
 
-class Irregular(Exception):
+class IrregularError(Exception):
     """A text that only the exact parser, from the unit's beginning, can be trusted with."""
+
+
+class LostDeclaration(NamedTuple):
+    """A syntax error, for ``--strict``: its place, the offending token, and the words of the declaration around it.
+
+    ``names`` are those that the declaration registered nevertheless.
+    """
+
+    file: str
+    line: int
+    column: int
+    token: str
+    names: frozenset[str]
+    words: frozenset[str]
+
+    def __str__(self) -> str:
+        near = f" at '{self.token}'" if self.token else ""
+        return f"{self.file}:{self.line}:{self.column}: syntax error{near}"
+
+
+_WORD = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
+
+
+def lost_declaration(record: SyntaxErrorRecord, text: str) -> LostDeclaration:
+    """The record of the exact parser on ``text``, with what is needed to say who misses the declaration."""
+    words = frozenset(_WORD.findall(text[record.declaration_start : record.declaration_end]))
+    return LostDeclaration(
+        record.location.file, record.line, record.column, record.token, frozenset(record.names), words
+    )
 
 
 class Declaration:
     """One declaration of a piece.
 
     ``text`` has the coarse tokens with single spaces between, ``shape`` their classes;
-    ``ordinal`` counts within the piece.  ``declared`` is what it declares, once somebody
+    ``start`` is the index of its first token in the piece.  ``is_raw`` marks a parameter list that
+    grammar A keeps as raw text.  ``declared`` is what it declares, once somebody
     asked; for what the exact parser had to read, ``shape`` is empty and ``declared`` is there
     from the beginning.
     """
 
-    __slots__ = ("declared", "ordinal", "piece", "shape", "text")
+    __slots__ = ("declared", "is_raw", "piece", "shape", "start", "text")
 
-    def __init__(self, piece: Piece, ordinal: int, text: str, shape: str) -> None:
+    def __init__(self, piece: Piece, start: int, text: str, shape: str, is_raw: bool = False) -> None:
         self.piece = piece
-        self.ordinal = ordinal
+        self.start = start
+        self.is_raw = is_raw
         self.text = text
         self.shape = shape
         self.declared: Declared | None = None
@@ -87,11 +119,11 @@ class Piece:
         "exports",
         "file",
         "in_source",
+        "lost",
         "names",
         "rest",
         "rest_anchors",
         "surroundings",
-        "syntax_errors",
         "typedefs",
         "types",
     )
@@ -109,7 +141,7 @@ class Piece:
         self.types: frozenset[str] = frozenset()
         self.names: tuple[str, ...] = ()
         self.surroundings: dict[str, str | None] | None = None
-        self.syntax_errors: tuple[SyntaxErrorRecord, ...] = ()
+        self.lost: tuple[LostDeclaration, ...] = ()
         self.rest = ""
         self.rest_anchors: tuple[tuple[int, str, int], ...] = ()
 
@@ -123,11 +155,20 @@ class Piece:
         begin, file, line = self._anchors[bisect_right(self._anchors, offset, key=lambda anchor: anchor[0]) - 1]
         return Location(file, line + self.source.count("\n", begin, offset))
 
+    def offset_of(self, index: int) -> int:
+        """Where the coarse token of that index begins in the source."""
+        return token_offset(self.source, index)
+
     def anchors_from(self, offset: int) -> tuple[tuple[int, str, int], ...]:
         """The anchors of the text from ``offset`` on: where which line of which file begins."""
         place = self.location_at(offset)
         later = [(begin - offset, file, line) for begin, file, line in self._anchors if begin > offset]
         return ((0, place.file, place.line), *later)
+
+
+def token_offset(source: str, index: int) -> int:
+    """Where the coarse token of that index begins."""
+    return next(islice(coarse_tokens().finditer(source), index, None)).start()
 
 
 def piece_text(raw: bytes) -> str:
@@ -140,7 +181,7 @@ def _without_directives(text: str) -> str:
     if text.startswith("#") or "\n#" in text:
         text = _DIRECTIVE.sub("", text)
         if text.startswith("#") or "\n#" in text:
-            raise Irregular
+            raise IrregularError
     return text
 
 
@@ -148,12 +189,20 @@ class PieceAnalyser:
     """Cuts pieces into declarations; one object serves one unit.
 
     ``typedefs`` and ``enumerators`` are the names declared so far; the typedefs that a piece
-    declares are entered in ``classes``.
+    declares are entered in ``classes``.  ``notes_errors``: even errors of known effect go to
+    the exact parser, which tells where they are.
     """
 
     def __init__(
-        self, dialect: Dialect, shapes: Shapes, classes: TokenClasses, typedefs: Set[str], enumerators: Set[str]
+        self,
+        dialect: Dialect,
+        shapes: Shapes,
+        classes: TokenClasses,
+        typedefs: Set[str],
+        enumerators: Set[str],
+        notes_errors: bool,
     ) -> None:
+        self._notes_errors = notes_errors
         self._dialect = dialect
         self._shapes = shapes
         self._classes = classes
@@ -165,14 +214,14 @@ class PieceAnalyser:
         self._enums: list[Declaration] = []
 
     def analyse(self, piece: Piece) -> str:
-        """Fill ``piece`` from its text, and return that.  Raises :class:`Irregular`."""
+        """Fill ``piece`` from its text, and return that.  Raises :class:`IrregularError`."""
         source = piece.source
         tokens = self._tokens = coarse_tokens().findall(source)
         self._letters = "".join(map(self._classes.__getitem__, tokens))
         self._enumerators = []
         self._enums = []
         exports: list[tuple[str, int]] = []
-        position = ordinal = 0
+        position = 0
         one_declaration = ONE_DECLARATION.match
         verdict_of = self._shapes.verdict
         shadowing_names = SHADOWING_NAMES[self._shapes.grammar]
@@ -185,38 +234,41 @@ class PieceAnalyser:
             end = match.end()
             if "T" in shape and "y" not in shape and any(pair in shape for pair in shadowing_pairs):
                 shape = shadowing_names.sub("I", shape)
-            verdict = verdict_of(shape) if "}" not in shape else self._compound(piece, shape, position, end, ordinal)
+            verdict = verdict_of(shape) if "}" not in shape else self._compound(piece, shape, position, end)
             if verdict is Verdict.SIMPLE or verdict is Verdict.FUNCTION:
                 if "}" not in shape:
-                    self._declare(piece, shape, position, end, ordinal)
+                    self._declare(piece, shape, position, end)
             elif verdict is Verdict.EXPORT:
-                exports.append((intern(tokens[position + 2]), ordinal))
-            elif verdict is not Verdict.NOTHING:
-                end = self._exactly(piece, source, position, end, ordinal)
+                exports.append((intern(tokens[position + 2]), position))
+            elif verdict is Verdict.RAW_PROTOTYPE and not self._notes_errors:
+                declaration = self._declaration(piece, shape, position, end)
+                declaration.is_raw = True
+                piece.declared.setdefault(intern(tokens[position + shape.index("I")]), declaration)
+            elif verdict is not Verdict.NOTHING and (verdict is not Verdict.LOST or self._notes_errors):
+                end = self._exactly(piece, source, position, end)
             position = end
-            ordinal += 1
         self._note_classes(piece)
         piece.exports = tuple(exports)
         piece.enums = tuple(self._enums)
         if position < len(tokens):
-            offset = self._offset_of(source, position)
+            offset = token_offset(source, position)
             piece.rest = source[offset:]
             piece.rest_anchors = piece.anchors_from(offset)
         return source
 
-    def _declaration(self, piece: Piece, shape: str, start: int, end: int, ordinal: int) -> Declaration:
+    def _declaration(self, piece: Piece, shape: str, start: int, end: int) -> Declaration:
         if shape[-1] == "G":
             text = " ".join(self._tokens[start : end - 1]) + " {}"
         else:
             text = " ".join(self._tokens[start:end])
-        return Declaration(piece, ordinal, text, intern(shape))
+        return Declaration(piece, start, text, intern(shape))
 
-    def _declare(self, piece: Piece, shape: str, start: int, end: int, ordinal: int) -> None:
+    def _declare(self, piece: Piece, shape: str, start: int, end: int) -> None:
         """A declaration without a compound's body."""
         positions = _declared_positions(shape)
         if not positions:
             return
-        declaration = self._declaration(piece, shape, start, end, ordinal)
+        declaration = self._declaration(piece, shape, start, end)
         self._enter(piece, declaration, [self._tokens[start + index] for index in positions], end)
 
     def _enter(self, piece: Piece, declaration: Declaration, names: list[str], end: int) -> None:
@@ -225,7 +277,7 @@ class PieceAnalyser:
             declared.setdefault(intern(name), declaration)
         if declaration.shape[0] == "y" or declaration.shape[:2] == "Xy":
             if len(names) > 1 and len(set(names)) < len(names):
-                raise Irregular
+                raise IrregularError
             self._enter_typedefs(piece, names, end)
 
     def _enter_typedefs(self, piece: Piece, names: Iterable[str], end: int) -> None:
@@ -239,7 +291,7 @@ class PieceAnalyser:
                 if name in rest:
                     self._letters = self._letters[:end] + "".join(map(self._classes.__getitem__, rest))
 
-    def _compound(self, piece: Piece, shape: str, start: int, end: int, ordinal: int) -> Verdict:
+    def _compound(self, piece: Piece, shape: str, start: int, end: int) -> Verdict:
         """A declaration with compounds' bodies: judge it, and enter its tags and constants."""
         folded = shape
         regular = self._shapes.body_is_regular
@@ -250,9 +302,10 @@ class PieceAnalyser:
             folded = INNERMOST_BODY.sub("C", folded)
         verdict = self._shapes.verdict(folded)
         compound_at = folded.find("C")
-        if verdict not in (Verdict.SIMPLE, Verdict.FUNCTION) or "C" in folded[compound_at + 1 :] or "(" in folded[:compound_at]:
+        is_plain = verdict in (Verdict.SIMPLE, Verdict.FUNCTION)
+        if not is_plain or "C" in folded[compound_at + 1 :] or "(" in folded[:compound_at]:
             return Verdict.IRREGULAR
-        declaration = self._declaration(piece, shape, start, end, ordinal)
+        declaration = self._declaration(piece, shape, start, end)
         tokens = self._tokens
         declared = piece.declared
         for match in _COMPOUND_LETTERS.finditer(shape):
@@ -274,20 +327,20 @@ class PieceAnalyser:
         self._enter(piece, declaration, names, end)
         return verdict
 
-    def _exactly(self, piece: Piece, source: str, start: int, end: int, ordinal: int) -> int:
+    def _exactly(self, piece: Piece, source: str, start: int, end: int) -> int:
         """Let the exact parser read what is not regular; returns the index behind what it read.
 
         An error may run into the following declarations.  If it does not come to rest soon,
         the unit is for the exact parser as a whole.
         """
-        first = self._offset_of(source, start)
+        first = token_offset(source, start)
         place = piece.location_at(first)
         asked: dict[str, str | None] = {} if piece.surroundings is None else piece.surroundings
         scope = _Surroundings(self._typedefs, self._unit_enumerators, piece.typedefs, self._enumerators, asked)
         for _ in range(_EXACT_REACH):
             if "e" in self._letters[start:end]:
                 break  # export markers act at once; a fragment cannot
-            last = self._offset_of(source, end - 1) + len(self._tokens[end - 1])
+            last = token_offset(source, end - 1) + len(self._tokens[end - 1])
             text = source[first:last]
             result = parse_fragment(
                 self._dialect, text, scope, in_source=piece.in_source, line=place.line, file=place.file
@@ -296,19 +349,20 @@ class PieceAnalyser:
                 if result.enumerator_state != INITIAL_COUNTER:
                     break
                 piece.surroundings = asked
-                self._enter_fragment(piece, result, ordinal, end)
+                self._enter_fragment(piece, result, text, start, end)
                 return end
             match = ONE_DECLARATION.match(self._letters, end)
             if match is None:
                 break
             end = match.end()
-        raise Irregular
+        raise IrregularError
 
-    def _enter_fragment(self, piece: Piece, result: FragmentResult, ordinal: int, end: int) -> None:
-        declaration = Declaration(piece, ordinal, "", "")
+    def _enter_fragment(self, piece: Piece, result: FragmentResult, text: str, start: int, end: int) -> None:
+        declaration = Declaration(piece, start, "", "")
         defined = [Defined(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations]
         declaration.declared = Declared(defined, frozenset(), frozenset(), INITIAL_COUNTER)
-        piece.syntax_errors += tuple(result.syntax_errors)
+        if self._notes_errors:
+            piece.lost += tuple(lost_declaration(record, text) for record in result.syntax_errors)
         typedefs = []
         for entry in defined:
             key = intern("#" + entry.name if entry.kind in TAG_KINDS else entry.name)
@@ -318,9 +372,6 @@ class PieceAnalyser:
                 self._enumerators.append(key)
             piece.declared.setdefault(key, declaration)
         self._enter_typedefs(piece, typedefs, end)
-
-    def _offset_of(self, source: str, index: int) -> int:
-        return next(islice(coarse_tokens().finditer(source), index, None)).start()
 
     def _note_classes(self, piece: Piece) -> None:
         """Which identifiers were taken for typedefs, and which were not."""

@@ -4,11 +4,12 @@
 Reading a unit looks up its pieces (:mod:`genksyms_py.pieces`) and merges what they declare
 into one index, first declaration first.  Definitions are made for the few names that
 exports reach.  Whatever cannot be shown to come out like the C tool's raises
-:class:`Irregular`; the unit then goes to the exact parser as a whole.
+:class:`IrregularError`; the unit then goes to the exact parser as a whole.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from sys import intern
 from typing import NamedTuple
@@ -19,7 +20,18 @@ from genksyms_py.c_front_end import FrontEnd
 from genksyms_py.declaration_shapes import shapes_of
 from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationText, Declared, Defined
 from genksyms_py.dialects import Dialect
-from genksyms_py.pieces import MARKER, Declaration, Irregular, Piece, PieceAnalyser, kind_before, piece_text
+from genksyms_py.exact_parser import parse_fragment
+from genksyms_py.messages import Location
+from genksyms_py.pieces import (
+    MARKER,
+    Declaration,
+    IrregularError,
+    LostDeclaration,
+    Piece,
+    PieceAnalyser,
+    kind_before,
+    piece_text,
+)
 from genksyms_py.symbol_table import TAG_KINDS
 from genksyms_py.token_classes import TokenClasses
 
@@ -39,8 +51,9 @@ class Export(NamedTuple):
 class UnitReader:
     """Reads units of one dialect and remembers their pieces, so that each further unit is cheaper."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, notes_errors: bool = False) -> None:
         self.dialect = dialect
+        self.notes_errors = notes_errors
         self.declaration_reader = DeclarationReader(dialect, FrontEnd())
         self.shapes = shapes_of(dialect)
         #: By the text between two markers: None for blank text, else the piece's variants,
@@ -50,7 +63,7 @@ class UnitReader:
         self.joined_pieces: dict[str, list[Piece]] = {}
 
     def read(self, data: bytes) -> TranslationUnit:
-        """Read one preprocessed unit.  Raises :class:`Irregular`."""
+        """Read one preprocessed unit.  Raises :class:`IrregularError`."""
         if b"\0" in data:
             data = data[: data.index(b"\0")]
         return _Reading(self, data).unit()
@@ -69,7 +82,12 @@ class _Reading:
         self._enumerators: set[str] = set()
         self._classes = TokenClasses(reader.dialect)
         self._analyser = PieceAnalyser(
-            reader.dialect, reader.shapes, self._classes, self._typedefs, self._enumerators
+            reader.dialect,
+            reader.shapes,
+            self._classes,
+            self._typedefs,
+            self._enumerators,
+            reader.notes_errors,
         )
         self._row: list[Piece] = []
 
@@ -79,7 +97,7 @@ class _Reading:
             raw[0] = raw[0][2:]
         match = MARKER.match(raw[0])
         if match is None or b"\n" not in raw[-1]:
-            raise Irregular
+            raise IrregularError
         self._source_file = match[2].decode("latin-1")
         known = self._pieces
         index, count = 0, len(raw)
@@ -120,14 +138,17 @@ class _Reading:
         """Analyse a piece that is new, or new under these typedefs; None for a blank one."""
         match = MARKER.match(raw)
         if match is None:
-            raise Irregular
+            raise IrregularError
         if raw[match.end() :].isspace() or match.end() == len(raw):
             self._pieces[raw] = None
             return None
         file = intern(match[2].decode("latin-1"))
         piece = Piece(raw, ((0, file, int(match[1])),), file == self._source_file)
         self._analyser.analyse(piece)
-        self._pieces.setdefault(raw, []).append(piece)
+        variants = self._pieces.get(raw)
+        if variants is None:
+            variants = self._pieces[raw] = []
+        variants.append(piece)
         return piece
 
     def _joined_with_next(self, piece: Piece, index: int) -> tuple[Piece, int]:
@@ -139,11 +160,11 @@ class _Reading:
         depth = _depth(piece.rest)
         is_mixed = False
         if index >= len(raw) or length > _LONGEST_REST:
-            raise Irregular  # no end of the declaration in sight
+            raise IrregularError  # no end of the declaration in sight
         while index < len(raw):
             match = MARKER.match(raw[index])
             if match is None:
-                raise Irregular
+                raise IrregularError
             file = intern(match[2].decode("latin-1"))
             is_mixed |= (file == self._source_file) != piece.in_source
             text = piece_text(raw[index])
@@ -170,7 +191,7 @@ class _Reading:
         if not is_mixed:
             self._joined.setdefault(text, []).append(piece)
         elif piece.surroundings is not None or any(key[0] == "#" for key in piece.declared):
-            raise Irregular  # each tag's own place would decide whether it is recorded
+            raise IrregularError  # each tag's own place would decide whether it is recorded
         return piece
 
     def _append(self, piece: Piece) -> None:
@@ -194,6 +215,7 @@ class TranslationUnit:
     """
 
     def __init__(self, reader: UnitReader, row: list[Piece], typedefs: set[str], enumerators: set[str]) -> None:
+        self._dialect = reader.dialect
         self._declaration_reader = reader.declaration_reader
         self._enumerators = enumerators
         self._row = row
@@ -207,7 +229,7 @@ class TranslationUnit:
         self._check_first_declarations(typedefs)
         #: What enums declare that begin with what an enum of the source file left.
         self._counted_on: dict[Declaration, Declared] = {}
-        self._has_leaking_enums = False
+        self._restarts: list[Place] = []
         self._count_on()
 
     def _check_first_declarations(self, typedefs: set[str]) -> None:
@@ -215,36 +237,41 @@ class TranslationUnit:
         index = self._index
         for name in typedefs:
             if name not in index[name].piece.typedefs:
-                raise Irregular
+                raise IrregularError
         for piece in self._row:
             if piece.surroundings is not None:
                 for name in piece.enumerators:
                     if index[name].piece is not piece:
-                        raise Irregular
+                        raise IrregularError
 
     def _count_on(self) -> None:
         """The counter is not restarted after a named enum of the source file: give the next enum what it left."""
+        self._counted_on.clear()
         state = INITIAL_COUNTER
+        left_at: Place = (0, 0)
         for piece in self._row:
-            if state != INITIAL_COUNTER and piece.surroundings is not None:
-                raise Irregular
             for declaration in piece.enums:
                 leaks = piece.in_source and "W" in declaration.shape
                 if state == INITIAL_COUNTER and not leaks:
                     continue
-                self._has_leaking_enums = True
+                place = self._place(declaration)
+                if any(left_at < restart < place for restart in self._restarts):
+                    state = INITIAL_COUNTER
                 declared = self._counted_on[declaration] = self._read(declaration, state)
                 state = declared.enumerator_state
+                left_at = place
+            if state != INITIAL_COUNTER and piece.surroundings is not None:
+                raise IrregularError  # the exact parser began with a fresh counter
 
     @property
     def exports(self) -> Iterator[Export]:
         """The export markers in the order of the text."""
         for place, piece in enumerate(self._row):
-            for name, ordinal in piece.exports:
-                yield Export(name, (place, ordinal))
+            for name, start in piece.exports:
+                yield Export(name, (place, start))
 
     def find(self, key: str, before: Place) -> Defined | None:
-        """What ``name`` or ``#tag`` was declared as before a place, or None.  Raises :class:`Irregular`."""
+        """What ``name`` or ``#tag`` was declared as before a place, or None.  Raises :class:`IrregularError`."""
         declaration = self._index.get(key)
         if declaration is None or self._place(declaration) >= before:
             return None
@@ -254,19 +281,53 @@ class TranslationUnit:
         for entry in declared.defined:
             if entry.name == name and (entry.kind in TAG_KINDS) == is_tag:
                 return self._tagged(declaration, declared, entry)
-        raise Irregular  # index and front end do not agree
+        raise IrregularError  # index and front end do not agree
 
-    def restarts_enumerators(self, kind: str) -> None:
-        """Note that an unknown enum is registered, which restarts the counter.  Raises :class:`Irregular`."""
-        if kind == "e" and self._has_leaking_enums:
-            raise Irregular
+    def location(self, place: Place) -> Location:
+        """File and line of a place; computed from the text on demand."""
+        piece = self._row[place[0]]
+        return piece.location_at(piece.offset_of(place[1]))
+
+    def origin(self, key: str) -> Location | None:
+        """File and line where ``name`` or ``#tag`` is declared first, or None; computed on demand."""
+        declaration = self._index.get(key)
+        if declaration is None:
+            return None
+        piece = declaration.piece
+        offset = piece.offset_of(declaration.start)
+        pattern = rf"\b(?:struct|union|enum)\s+{re.escape(key[1:])}\b" if key[0] == "#" else rf"\b{re.escape(key)}\b"
+        match = re.compile(pattern).search(piece.source, offset)
+        return piece.location_at(match.start() if match else offset)
+
+    @property
+    def lost_declarations(self) -> Iterator[LostDeclaration]:
+        """The syntax errors, if the reader notes them."""
+        for piece in self._row:
+            yield from piece.lost
+
+    def restart_enumerators(self, at: Place) -> None:
+        """An unknown enum is registered at a place, which restarts the counter.  Raises :class:`IrregularError`."""
+        if self._counted_on:
+            self._restarts.append(at)
+            self._count_on()
+
+    def kind_before(self, name: str, place: Place) -> str | None:
+        """``"t"``, ``"E"`` or ``""`` for a name of the ordinary name space declared before a place, else None."""
+        declaration = self._index.get(name)
+        if declaration is None or self._place(declaration) >= place:
+            return None
+        if name in declaration.piece.typedefs:
+            return "t"
+        return "E" if name in declaration.piece.enumerators else ""
 
     def _place(self, declaration: Declaration) -> Place:
-        return self._places[declaration.piece], declaration.ordinal
+        return self._places[declaration.piece], declaration.start
 
     def _declared(self, declaration: Declaration) -> Declared:
         found = self._counted_on.get(declaration) or declaration.declared
-        if found is None:
+        if found is None and declaration.is_raw:
+            found = self._counted_on[declaration] = self._read_raw(declaration)
+        elif found is None:
             found = declaration.declared = self._read(declaration, INITIAL_COUNTER)
         return found
 
@@ -275,14 +336,27 @@ class TranslationUnit:
         try:
             return self._declaration_reader.read(text, state)
         except ParseError as error:
-            raise Irregular from error
+            raise IrregularError from error
+
+    def _read_raw(self, declaration: Declaration) -> Declared:
+        """A prototype whose parameters stay raw text: the exact parser writes it down, for this unit only."""
+        scope = _ScopeBefore(self, self._place(declaration))
+        result = parse_fragment(self._dialect, declaration.text, scope, in_source=declaration.piece.in_source)
+        if not result.is_neutral:
+            raise IrregularError
+        return Declared(
+            [Defined(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations],
+            frozenset(),
+            frozenset(),
+            INITIAL_COUNTER,
+        )
 
     def _tagged(self, declaration: Declaration, declared: Declared, entry: Defined) -> Defined:
         """``entry`` with those tokens as references that name an enum constant declared before."""
         index = self._index
         for name in declared.own_references:
             if index[name] is not declaration:
-                raise Irregular
+                raise IrregularError
         hits = declared.identifiers & self._enumerators
         if not hits:
             return entry
@@ -294,3 +368,14 @@ class TranslationUnit:
             return entry
         definition = tuple("E#" + token if token in earlier else token for token in entry.definition)
         return entry._replace(definition=definition)
+
+
+class _ScopeBefore:
+    """What a fragment at a place sees of the unit before it."""
+
+    def __init__(self, unit: TranslationUnit, place: Place) -> None:
+        self._unit = unit
+        self._place = place
+
+    def kind_of(self, name: str, /) -> str | None:
+        return self._unit.kind_before(name, self._place)

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command ``genksyms-py``: the C tool's options and messages, and a batch mode beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from genksyms_py.atomic_output import write_atomically
+from genksyms_py.batch import run_batch
+from genksyms_py.command_options import OwnOptions, long_options, own_options, short_options, usage
+from genksyms_py.crc_lines import crc_line, modversions_header
+from genksyms_py.dialects import Dialect, choose_dialect
+from genksyms_py.errors import GenksymsError, InputError, OutputError, SymtypesError
+from genksyms_py.gnu_getopt import OptionError, Options
+from genksyms_py.messages import Message
+from genksyms_py.strict import complaints
+from genksyms_py.symbol_table import KIND_WORDS, Symbol
+from genksyms_py.symtypes import read_reference
+from genksyms_py.versions import UnitVersions, Versioner, exact_run
+
+_VERSION_TEXT = "genksyms version 2.5.60"
+# The size that the hash table of the C tool has; its last debug line tells the occupancy.
+_HASH_BUCKETS = 4096
+
+
+@dataclass(slots=True)
+class Settings:
+    """The C tool's options, as given."""
+
+    debug: int = 0
+    dump: bool = False
+    warnings: bool = False
+    preserve: bool = False
+    relative: bool = False
+    prefix: str = ""
+    reference: str | None = None
+    dump_types: list[str] = field(default_factory=list)
+
+
+class _ExitError(Exception):
+    """Ends the command with a status, everything having been said."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its status; ``arguments`` default to the process's."""
+    try:
+        status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        _flush_output()
+    except _ExitError as end:
+        status = end.status
+    except GenksymsError as error:
+        _say(str(error))
+        status = error.exit_status
+    except BrokenPipeError:
+        _die_of(signal.SIGPIPE, "standard output was closed")
+    except KeyboardInterrupt:
+        _die_of(signal.SIGINT, "interrupted")
+    except (MemoryError, RecursionError):
+        _say("out of memory")
+        status = 1
+    # Everything is written; taking the memory apart piece by piece would only cost time.
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    own, rest = own_options(arguments)
+    dialect = choose_dialect(own.kernel)
+    if own.help:
+        sys.stderr.write(usage(dialect, with_own=True))
+        return 0
+    if own.modversions_header:
+        sys.stdout.write(modversions_header(own.files))
+        return 0
+    if own.batch:
+        return _batch(own, dialect)
+    settings = _settings(rest, dialect)
+    return _single(settings, own, dialect)
+
+
+def _settings(arguments: list[str], dialect: Dialect) -> Settings:
+    """Take the C tool's options one by one, each with its effect and its errors at once."""
+    settings = Settings()
+    options = Options(arguments, short_options(dialect), long_options(dialect))
+    while True:
+        try:
+            option = next(options, None)
+        except OptionError as error:
+            _say(str(error))
+            sys.stderr.write(usage(dialect))
+            raise _ExitError(1) from None
+        if option is None:
+            return settings
+        _apply(option.letter, option.argument or "", settings, dialect)
+
+
+def _apply(letter: str, argument: str, settings: Settings, dialect: Dialect) -> None:
+    match letter:
+        case "d":
+            settings.debug += 1
+        case "D":
+            settings.dump = True
+        case "w" | "q":
+            settings.warnings = letter == "w"
+        case "p" if dialect.output == "ver":
+            settings.prefix = argument
+        case "p":
+            settings.preserve = True
+        case "R":
+            settings.relative = True
+        case "V":
+            sys.stderr.write(_VERSION_TEXT + "\n")
+        case "r":
+            _check_readable(argument)
+            settings.reference = argument
+        case "T":
+            _check_writable(argument)
+            settings.dump_types.append(argument)
+        case "h":
+            sys.stderr.write(usage(dialect, with_own=True))
+            raise _ExitError(0)
+        case "s":
+            sys.stderr.write(usage(dialect))
+            raise _ExitError(1)
+        case _:
+            pass  # 2.4: -k was read with our own options, -a has no effect
+
+
+def _single(settings: Settings, own: OwnOptions, dialect: Dialect) -> int:
+    """One unit from standard input to standard output."""
+    source = _standard_input()
+    unit = _unit_versions(source, settings, own, dialect)
+    for version in unit.versions:
+        sys.stdout.write(
+            crc_line(dialect, version.name, version.crc, relative=settings.relative, prefix=settings.prefix)
+        )
+    for path in settings.dump_types:
+        text = unit.symtypes_text() if path is settings.dump_types[-1] else ""
+        _write(path, text.encode("latin-1"))
+    status = int(unit.failure_count > 0 or (settings.warnings and unit.warning_count > 0))
+    if own.strict:
+        lines = complaints(unit)
+        sys.stderr.writelines(line + "\n" for line in lines)
+        status = status or int(bool(lines))
+    return status
+
+
+def _unit_versions(source: bytes, settings: Settings, own: OwnOptions, dialect: Dialect) -> UnitVersions:
+    reference = settings.reference if settings.reference is not None and _has_content(settings.reference) else None
+    if not (settings.debug or settings.dump or settings.warnings or reference):
+        versioner = Versioner(
+            dialect, wants_symtypes=bool(settings.dump_types) or own.strict, notes_errors=own.strict
+        )
+        return versioner.unit_versions(source)
+    references = []
+    if reference is not None:
+        references.append(partial(read_reference, reference, leaks_enumerators=dialect.grammar == "A"))
+    def tell(message: Message) -> None:
+        if settings.warnings or not message.is_error:
+            sys.stderr.write(f"{message}\n")
+
+    unit = exact_run(
+        source,
+        dialect,
+        references=references,
+        preserve=settings.preserve,
+        on_message=tell,
+        on_definition=_tell_definition if settings.debug else None,
+        on_dump=_write_error_bytes if settings.dump else None,
+    )
+    if settings.debug:
+        occupancy = unit.entry_count / _HASH_BUCKETS
+        sys.stderr.write(f"Hash table occupancy {unit.entry_count}/{_HASH_BUCKETS} = {occupancy:g}\n")
+    return unit
+
+
+def _tell_definition(symbol: Symbol) -> None:
+    """What ``-d`` shows of each new entry."""
+    kind = KIND_WORDS[symbol.kind] or "type0"
+    extern = "extern " if symbol.is_extern else ""
+    tokens = "".join(token + " " for token in symbol.definition) or "(nil)"
+    sys.stderr.write(f"Defn for {kind} {symbol.name} == <{extern}{tokens}>\n")
+
+
+def _batch(own: OwnOptions, dialect: Dialect) -> int:
+    """Many units; CRCs to standard output, progress and failures to standard error."""
+    paths = _listed_files(own)
+    progress = _Progress(len(paths)) if sys.stderr.isatty() else None
+    status = 0
+    for result in run_batch(
+        paths,
+        dialect,
+        root=Path(own.root),
+        symtypes_directory=Path(own.symtypes_directory) if own.symtypes_directory else None,
+        jobs=own.jobs,
+        strict=own.strict,
+    ):
+        sys.stdout.writelines(f"{result.path}\t{symbol}\t0x{crc:08x}\n" for symbol, crc in result.crcs)
+        complaints_here = [result.error] if result.error is not None else result.complaints
+        if complaints_here:
+            status = 1
+            if progress is not None:
+                progress.clear()
+            for line in complaints_here:
+                sys.stderr.write(f"{line}\n")
+        if progress is not None:
+            progress.advance(result.path)
+    if progress is not None:
+        progress.clear()
+    return status
+
+
+def _listed_files(own: OwnOptions) -> list[str]:
+    if own.files_from is None:
+        return own.files
+    try:
+        if own.files_from == "-":
+            text = sys.stdin.buffer.read()
+        else:
+            text = Path(own.files_from).read_bytes()
+    except OSError as error:
+        raise InputError(f"{own.files_from}: {error.strerror}") from None
+    return [*own.files, *(line for line in os.fsdecode(text).splitlines() if line)]
+
+
+class _Progress:
+    """One line on a terminal that tells how far a batch has come."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+
+    def advance(self, path: str) -> None:
+        self._done += 1
+        sys.stderr.write(f"\r\x1b[K[{self._done}/{self._total}] {path[-60:]}")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        sys.stderr.write("\r\x1b[K")
+
+
+def _standard_input() -> bytes:
+    """All of standard input; what the C tool's lexer says of one that cannot be read."""
+    try:
+        return os.fdopen(0, "rb", closefd=False).read()
+    except OSError:
+        raise InputError("input in flex scanner failed") from None
+
+
+def _has_content(path: str) -> bool:
+    """Whether a reference says anything: kbuild passes ``/dev/null`` where there is none."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode) or os.stat(path).st_size > 0 or not os.path.isfile(path)
+    except OSError:
+        return True
+
+
+def _check_readable(path: str) -> None:
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise SymtypesError(f"{path}: {os.strerror(errno.EISDIR)}")
+        os.close(os.open(path, os.O_RDONLY))
+    except OSError as error:
+        raise SymtypesError(f"{path}: {error.strerror}") from None
+
+
+def _check_writable(path: str) -> None:
+    """Fail where the C tool fails to open the file for writing, without touching what is there."""
+    try:
+        if os.path.exists(path):
+            os.close(os.open(path, os.O_WRONLY))
+        else:
+            with tempfile.TemporaryFile(dir=os.path.dirname(path) or "."):
+                pass
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from None
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        # The C tool does not notice; a user should.
+        _say(f"{path}: {error.strerror}")
+
+
+def _write_error_bytes(data: bytes) -> None:
+    sys.stderr.write(data.decode("latin-1"))
+
+
+def _flush_output() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _say(f"standard output: {error.strerror}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{_program()}: {text}\n")
+
+
+def _program() -> str:
+    name = sys.argv[0]
+    return "genksyms-py" if name.endswith("__main__.py") else name
+
+
+def _die_of(number: signal.Signals, text: str) -> NoReturn:
+    """End as the C tool would, by the signal, so that shells and make see the same."""
+    with contextlib.suppress(OSError):
+        _say(text)
+        sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
