@@ -43,10 +43,10 @@ def _vmbus(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iter
         yield f"vmbus:{guid.hex()}"
 
 
-MEI = TableRule(("name", "uuid", "version"), _mei)
-ISHTP = TableRule(("guid",), _ishtp)
-TEE = TableRule(("uuid",), _tee)
-VMBUS = TableRule(("guid",), _vmbus)
+MEI = TableRule(("mei:{name}:{uuid:8x-4x-4x-4x-12x}:{version:2}:*",), ("name", "uuid", "version"), _mei)
+ISHTP = TableRule(("ishtp:{{guid:8-4-4-4-12}}",), ("guid",), _ishtp)
+TEE = TableRule(("tee:{uuid:8x-4x-4x-4x-12x}*",), ("uuid",), _tee)
+VMBUS = TableRule(("vmbus:{guid:32x}",), ("guid",), _vmbus)
 
 # ------------------------------------------------------------------------------------------------ WMI
 
@@ -82,8 +82,9 @@ def _wmi_checked(entries: Iterable[Entry], target: Target, reporter: Reporter) -
             yield f"wmi:{guid.upper()}"
 
 
-WMI = TableRule(("guid_string",), _wmi)
-WMI_CHECKED = TableRule(("guid_string",), _wmi_checked)
+_WMI_FORMS = ("wmi:{guid_string}",)
+WMI = TableRule(_WMI_FORMS, ("guid_string",), _wmi)
+WMI_CHECKED = TableRule(_WMI_FORMS, ("guid_string",), _wmi_checked)
 
 # ------------------------------------------------------------------------------------- masked numbers
 
@@ -122,6 +123,10 @@ def _x86cpu(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Ite
         yield f"cpu:type:x86,ven{ven}fam{fam}mod{mod}:feature:*" + (f"{feature:04X}*" if feature else "")
 
 
-MDIO = TableRule(("phy_id", "phy_id_mask"), _mdio)
-AMBA = TableRule(("id", "mask"), _amba)
-X86CPU = TableRule(("vendor", "family", "model", "feature"), _x86cpu)
+MDIO = TableRule(("mdio:{phy_id, 32 binary digits}",), ("phy_id", "phy_id_mask"), _mdio)
+AMBA = TableRule(("amba:d{id, 8 digits or sets of digits}",), ("id", "mask"), _amba)
+X86CPU = TableRule(
+    ("cpu:type:x86,ven{vendor:4}fam{family:4}mod{model:4}:feature:*[{feature:4}*]",),
+    ("vendor", "family", "model", "feature"),
+    _x86cpu,
+)

@@ -15,6 +15,12 @@ from modpost_py.messages import Reporter
 _NUMBERS = (("b", 0x1), ("v", 0x2), ("p", 0x4), ("e", 0x8))
 
 
+_FORMS = (
+    "input:b{bustype:4}v{vendor:4}p{product:4}e{version:4}-e*{evbit}k*{keybit}r*{relbit}a*{absbit}"
+    "m*{mscbit}l*{ledbit}s*{sndbit}f*{ffbit}w*{swbit}",
+)
+
+
 class _BitMap(NamedTuple):
     """A part of the alias: ``separator``, then ``HEX,*`` for each set bit from ``first`` to ``last``."""
 
@@ -61,7 +67,7 @@ def _rule(last_switch: int, joined: Callable[[Iterable[str], Reporter], str]) ->
             yield "input:" + joined(_pieces(entry, maps), reporter)
 
     members = ("flags", "bustype", "vendor", "product", "version", *(bit_map.member for bit_map in maps))
-    return TableRule(members, aliases)
+    return TableRule(_FORMS, members, aliases)
 
 
 def _joined(pieces: Iterable[str], reporter: Reporter) -> str:

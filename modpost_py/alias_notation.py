@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from modpost_py.device_layouts import DeviceLayout, Member, Target
 from modpost_py.messages import Reporter
@@ -30,58 +29,48 @@ Entry = tuple[Any, ...]
 # ---------------------------------------------------------------------------------------------- parts
 
 
-@dataclass(frozen=True, slots=True)
-class Always:
-    """The member is always meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unless:
+class Unless(NamedTuple):
     """The member is meant unless it has this value; a negative value counts from the member's all ones (-1)."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """The member is meant if one of these bits is set in ``match_flags``."""
 
     bits: int
 
 
-Condition = Always | Unless | Flag
-ALWAYS = Always()
+#: ``None``: the member is always meant.
+Condition = Unless | Flag | None
 #: All bits of the member: 0xFF, 0xFFFF or 0xFFFFFFFF.
 UNLESS_ONES = Unless(-1)
 UNLESS_ZERO = Unless(0)
 FLAGS_MEMBER = "match_flags"
 
 
-@dataclass(frozen=True, slots=True)
-class Hex:
+class Hex(NamedTuple):
     """A member in hexadecimal; ``conversion`` replaces the upper case, zero padded default (a ``%`` format)."""
 
     separator: str
     member: str
-    condition: Condition = ALWAYS
+    condition: Condition = None
     conversion: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """The text of a member; where it is not meant, or empty and ``star_if_empty``, it reads ``*``."""
 
     separator: str
     member: str
     star_if_empty: bool = False
-    condition: Condition = ALWAYS
+    condition: Condition = None
 
 
 Part = Hex | Text | str
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One alias an entry: ``parts`` joined; with ``star``, a ``*`` is added unless there is one at the end already.
 
     ``underlined``: white space, which no alias may contain, becomes ``_``.
@@ -92,15 +81,41 @@ class Rule:
     underlined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TableRule:
-    """Aliases by a function, called with the table's entries (``members`` of each), the target and the reporter."""
+class TableRule(NamedTuple):
+    """Aliases by a function, called with the table's entries (``members`` of each), the target and the reporter.
 
+    ``forms`` tells a reader what the aliases of an entry look like, in the notation of :func:`forms_of`.
+    """
+
+    forms: tuple[str, ...]
     members: tuple[str, ...]
     aliases: Callable[[Iterable[Entry], Target, Reporter], Iterable[str]]
 
 
 AnyRule = Rule | TableRule
+
+
+def forms_of(rule: AnyRule, layout: DeviceLayout) -> tuple[str, ...]:
+    """What the aliases of a rule look like, for readers.
+
+    ``{member:DIGITS}`` is a member in hexadecimal, of so many digits at least, in lower case if an ``x``
+    follows; ``{member}`` is text, and ``[*]`` a ``*`` unless the alias ends in one already.  A member that
+    an entry leaves open reads ``*``.
+    """
+    if isinstance(rule, TableRule):
+        return rule.forms
+    form = "".join(part if isinstance(part, str) else _form_of(part, layout) for part in rule.parts)
+    return (form + "[*]" if rule.star else form,)
+
+
+def _form_of(part: Hex | Text, layout: DeviceLayout) -> str:
+    if isinstance(part, Text):
+        return f"{part.separator}{{{part.member}}}"
+    digits = part.conversion.lstrip("%0").rstrip("X") or str(
+        1 if part.conversion else 2 * layout.members[part.member].size
+    )
+    return f"{part.separator}{{{part.member}:{digits}}}"
+
 
 _WHITE_SPACE = str.maketrans(dict.fromkeys(" \t\n\v\f\r", "_"))
 

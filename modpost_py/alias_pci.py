@@ -16,8 +16,10 @@ _ANY_CDX = 0xFFFF
 _PCI_PREFIXES = {0: "pci:", 1: "vfio_pci:"}
 _CDX_PREFIXES = {0: "cdx:", 1: "vfio_cdx:"}
 
-# alias   = prefix "v" number "d" number "sv" number "sd" number class
-# number  = 8 hexadecimal digits | "*"
+# "bc", "sc" and "i" are the bytes of the class
+_PCI_FORM = "pci:v{vendor:8}d{device:8}sv{subvendor:8}sd{subdevice:8}bc{class:2}sc{class:2}i{class:2}[*]"
+_CDX_FORM = "cdx:v{vendor:4}d{device:4}sv{subvendor:4}sd{subdevice:4}c{class:8}"
+
 _PCI_MEMBERS = ("vendor", "device", "subvendor", "subdevice", "class", "class_mask")
 _CDX_MEMBERS = ("vendor", "device", "subvendor", "subdevice", "class", "class_mask")
 
@@ -70,6 +72,6 @@ def _cdx(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterat
         yield f"{prefix}v{v}d{d}sv{sv}sd{sd}c" + (f"{class_:08X}" if mask == 0xFFFFFF else "*")
 
 
-PCI_WITHOUT_OVERRIDE = TableRule(_PCI_MEMBERS, _pci_without_override)
-PCI = TableRule((*_PCI_MEMBERS, "override_only"), _pci)
-CDX = TableRule((*_CDX_MEMBERS, "override_only"), _cdx)
+PCI_WITHOUT_OVERRIDE = TableRule((_PCI_FORM,), _PCI_MEMBERS, _pci_without_override)
+PCI = TableRule((_PCI_FORM, f"vfio_{_PCI_FORM}"), (*_PCI_MEMBERS, "override_only"), _pci)
+CDX = TableRule((_CDX_FORM, f"vfio_{_CDX_FORM}"), (*_CDX_MEMBERS, "override_only"), _cdx)

@@ -25,7 +25,9 @@ def _of(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterato
         yield alias + "C*"
 
 
-OF = TableRule(("name", "type", "compatible"), _of)
+OF = TableRule(
+    ("of:N{name}T{type}[C{compatible}]", "of:N{name}T{type}[C{compatible}]C*"), ("name", "type", "compatible"), _of
+)
 
 # ------------------------------------------------------------------------------------------------- PnP
 
@@ -75,9 +77,10 @@ def _pnp_card_repeating(entries: Iterable[Entry], target: Target, reporter: Repo
             yield from _pnp_aliases(identifier)
 
 
-PNP = TableRule(("id",), _pnp)
-PNP_CARD = TableRule(("devs",), _pnp_card)
-PNP_CARD_REPEATING = TableRule(("devs",), _pnp_card_repeating)
+_CARD_FORMS = ("pnp:d{devs}*", "acpi*:{DEVS}:*")
+PNP = TableRule(("pnp:d{id}*", "acpi*:{ID}:*"), ("id",), _pnp)
+PNP_CARD = TableRule(_CARD_FORMS, ("devs",), _pnp_card)
+PNP_CARD_REPEATING = TableRule(_CARD_FORMS, ("devs",), _pnp_card_repeating)
 
 
 def _isapnp(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterator[str]:
@@ -89,7 +92,7 @@ def _isapnp(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Ite
         yield f"pnp:d{letters}{nibbles}*"
 
 
-ISAPNP = TableRule(("vendor", "function"), _isapnp)
+ISAPNP = TableRule(("pnp:d{vendor}{function:4x}*",), ("vendor", "function"), _isapnp)
 
 # ------------------------------------------------------------------------------------------------ ACPI
 
@@ -116,8 +119,9 @@ def _acpi_host_order(entries: Iterable[Entry], target: Target, reporter: Reporte
     return _acpi(swapped, target, reporter)
 
 
-ACPI = TableRule(("id", "cls", "cls_msk"), _acpi)
-ACPI_HOST_ORDER = TableRule(("id", "cls", "cls_msk"), _acpi_host_order)
+_ACPI_FORMS = ("acpi*:{id}:*", "acpi*:{cls:6x}:*")
+ACPI = TableRule(_ACPI_FORMS, ("id", "cls", "cls_msk"), _acpi)
+ACPI_HOST_ORDER = TableRule(_ACPI_FORMS, ("id", "cls", "cls_msk"), _acpi_host_order)
 
 # ------------------------------------------------------------------------------------------------- DMI
 
@@ -175,5 +179,6 @@ def _dmi_bounded(entries: Iterable[Entry], target: Target, reporter: Reporter) -
         yield f"dmi*{alias.text}:"
 
 
-DMI = TableRule(("matches",), _dmi)
-DMI_BOUNDED = TableRule(("matches",), _dmi_bounded)
+_DMI_FORMS = ("dmi*" + "".join(f":{separator}*{{{separator}}}*" for separator, _ in _DMI_FIELDS) + ":",)
+DMI = TableRule(_DMI_FORMS, ("matches",), _dmi)
+DMI_BOUNDED = TableRule(_DMI_FORMS, ("matches",), _dmi_bounded)

@@ -34,6 +34,11 @@ _MEMBERS = (
     "bDeviceProtocol", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol", "bInterfaceNumber",
 )  # fmt: skip
 
+_FORMS = (
+    "usb:v{idVendor:4}p{idProduct:4}d{bcdDevice:4}dc{bDeviceClass:2}dsc{bDeviceSubClass:2}dp{bDeviceProtocol:2}"
+    "ic{bInterfaceClass:2}isc{bInterfaceSubClass:2}ip{bInterfaceProtocol:2}in{bInterfaceNumber:2}[*]",
+)
+
 _HIGHEST_RELEASE = 0xFFFFFFFF
 
 
@@ -115,4 +120,4 @@ def _usb(entries: Iterable[Entry], target: Target, reporter: Reporter) -> Iterat
             yield head + pattern + tail
 
 
-USB = TableRule(_MEMBERS, _usb)
+USB = TableRule(_FORMS, _MEMBERS, _usb)

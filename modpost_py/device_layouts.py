@@ -18,9 +18,7 @@ they take room.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -184,8 +182,7 @@ class Member(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceLayout:
+class DeviceLayout(NamedTuple):
     """A device structure as a target lays it out; ``size`` in bytes, ``members`` by name."""
 
     name: str
@@ -194,7 +191,6 @@ class DeviceLayout:
     members: Mapping[str, Member]
 
 
-_TYPE = re.compile(r"(\w+):(u8|u16|u32|word|char|texts|bytes|bits)(?:\[(\d+)\])?")
 _INTEGER_SIZES = {"u8": 1, "u16": 2, "u32": 4}
 
 
@@ -218,14 +214,16 @@ def layout_of(structure: DeviceStructure, target: Target) -> DeviceLayout:
     structure_alignment = 1
     members = {}
     for declaration in structure.members.split():
-        match = _TYPE.fullmatch(declaration)
-        if match is None:
-            raise ValueError(f"struct {structure.name}: bad member {declaration!r}")
-        size, natural = _size_and_alignment(match[2], int(match[3] or 1), target)
+        name, _, type_ = declaration.partition(":")
+        kind, _, count = type_.rstrip("]").partition("[")
+        try:
+            size, natural = _size_and_alignment(kind, int(count or 0), target)
+        except (KeyError, ValueError):
+            raise ValueError(f"struct {structure.name}: bad member {declaration!r}") from None
         alignment = min(natural, target.max_alignment)
         structure_alignment = max(structure_alignment, alignment)
         offset = -(-end // alignment) * alignment
-        members[match[1]] = Member(match[1], match[2], offset, size)
+        members[name] = Member(name, kind, offset, size)
         end = offset + size
     total = -(-end // structure_alignment) * structure_alignment
     return DeviceLayout(structure.name, target, total, MappingProxyType(members))
