@@ -314,7 +314,7 @@ class PhraseReader:
         if match.lastindex == STRING:
             self._lines.pass_string(match)
             token = token.partition("\0")[0]
-        elif match.lastindex == WORD and self._kinds.get(token) == "E":
+        elif match.lastindex == WORD and token not in self._words.codes and self._kinds.get(token) == "E":
             token = "E#" + token
         self.tokens.append(token)
 

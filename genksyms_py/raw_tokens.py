@@ -14,7 +14,7 @@ from bisect import bisect_right
 from genksyms_py.messages import NO_FILE, Location
 
 # The groups of TOKEN; none matches at the end of the text, nor at the newline before a "#" line that has no newline.
-STRING, WORD, OTHER, HASH_LINE = 1, 2, 3, 4
+STRING, WORD, HASH_LINE, OTHER = 1, 2, 3, 4
 
 # Explicit classes: \s and \w would match some characters beyond ASCII.
 _BLANK = r"[ \t\f\v\r]"
@@ -31,15 +31,15 @@ TOKEN = re.compile(
     (?:
       ( L?{_QUOTED} )
     | ( [A-Za-z_$][A-Za-z0-9_$]*+ )
+    | ( {_HASH_LINE} )
     | ( [;,(){{}}\[\]]
       | (?: [0-9]*\.[0-9]+ | [0-9]+\. ) (?:{_EXPONENT})? [FfLl]?
       | [0-9]+ {_EXPONENT} [FfLl]?
       | {_INTEGER}
       | \.\.\.
       | [~%^&*+=|<>/-]= | && | \|\| | -> | << | >>
-      | [^\n\#] | (?<!\n)(?<!\A)\#
+      | [^\n]
       )
-    | ( {_HASH_LINE} )
     | \n
     | \Z
     )

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tables of the grammars."""
+
+from __future__ import annotations
+
+import json
+import logging
+from importlib.resources import files
+from pathlib import Path
+
+import lark
+import pytest
+
+from genksyms_py import lalr
+
+GRAMMARS = pytest.mark.parametrize("grammar", ["grammar_a", "grammar_b"])
+
+
+@GRAMMARS
+def test_the_stored_tables_are_larks(grammar: str) -> None:
+    """Check that the tables beside a grammar are those that the installed lark makes of it now."""
+    directory = files("genksyms_py")
+    stored = json.loads(directory.joinpath(f"{grammar}.tables.json").read_text("utf-8"))
+    assert stored == lalr.build(directory.joinpath(f"{grammar}.lark").read_text("utf-8"))
+
+
+@GRAMMARS
+def test_the_grammar_has_no_conflict(grammar: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Check that lark resolves no shift/reduce conflict in silence (reduce/reduce ones are errors anyway)."""
+    with caplog.at_level(logging.DEBUG, logger=lark.logger.name):
+        lalr.build(files("genksyms_py").joinpath(f"{grammar}.lark").read_text("utf-8"))
+        assert "Conflict" not in caplog.text and "conflict" not in caplog.text
+        lalr.build('start: a "x" | a "x" "y" "z" | ERROR\na: "u" | "u" "x"\n%declare ERROR')
+        assert "Shift/Reduce conflict" in caplog.text
+
+
+@GRAMMARS
+def test_recovery_states_have_no_default(grammar: str) -> None:
+    """Check that a state which can shift ERROR reduces nothing by default, so that errors are noticed at once."""
+    tables = lalr.tables(grammar)
+    error = tables.terminals.index(lalr.ERROR)
+    places = [state for state, actions in enumerate(tables.actions) if actions.get(error, 0) > 0]
+    assert len(places) > 5
+    assert {tables.default[state] for state in places} == {-1}
+
+
+def test_writing_tables_gives_the_stored_files(tmp_path: Path) -> None:
+    """Check that the command that makes the tables writes, byte for byte, what stands in the package."""
+    names = ["grammar_a", "grammar_b"]
+    for name in names:
+        text = files("genksyms_py").joinpath(f"{name}.lark").read_text("utf-8")
+        (tmp_path / f"{name}.lark").write_text(text, "utf-8")
+    lalr.write_tables(tmp_path)
+    for name in names:
+        stored = files("genksyms_py").joinpath(f"{name}.tables.json").read_bytes()
+        assert (tmp_path / f"{name}.tables.json").read_bytes() == stored
