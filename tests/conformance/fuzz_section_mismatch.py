@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modpost_py.addends import R_ARM_THM_CALL, R_ARM_THM_JUMP19, R_ARM_THM_JUMP24
+from modpost_py.cli import parse
 from modpost_py.dialects import Dialect, dialect_of
 from modpost_py.messages import Diagnostic, printed
-from modpost_py.options import FLAGS, Options
 from modpost_py.run import Run
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
@@ -261,9 +261,7 @@ def _our_run(program: Program, case: Case, directory: Path) -> Result:
     def take(diagnostic: Diagnostic) -> None:
         texts.append(printed(diagnostic, program.dialect))
 
-    options = Options(object_list="list")
-    for letter in case.letters:
-        setattr(options, FLAGS[letter], True)
+    options = parse([f"-{case.letters}", "-T", "list"], program.dialect)
     before = Path.cwd()
     os.chdir(directory)
     try:

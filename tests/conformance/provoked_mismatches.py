@@ -20,9 +20,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from modpost_py.cli import parse
 from modpost_py.dialects import Dialect, dialect_of
 from modpost_py.messages import Diagnostic, printed
-from modpost_py.options import FLAGS, Options
 from modpost_py.run import Run
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
@@ -54,9 +54,7 @@ def _our_run(directory: Path, dialect: Dialect, letters: str) -> tuple[str, int]
     def take(diagnostic: Diagnostic) -> None:
         texts.append(printed(diagnostic, dialect))
 
-    options = Options(object_list="list")
-    for letter in letters:
-        setattr(options, FLAGS[letter], True)
+    options = parse([f"-{letters}", "-T", "list"], dialect)
     before = Path.cwd()
     os.chdir(directory)
     try:

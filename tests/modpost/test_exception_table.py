@@ -48,7 +48,7 @@ WILL = "the kernel will fault if it ever tries to\njump to it."
 def test_text_sections() -> None:
     """Check that every section of code is a good target, also of code that is freed or placed apart."""
     names = ".text .text.unlikely .init.text .exit.text .sched.text .kprobes.text .cpuidle.text .noinstr.text"
-    others = ".ref.text .head.text .spinlock.text .fixup .entry.text .exception.text .coldtext .irqentry.text"
+    others = ".ref.text .head.text .spinlock.text .fixup .entry.text .exception.text .coldtext .irqentry.text .text.hot"
     for target in f"{names} {others}".split():
         elf = _table(0, target=target, flags=EXECUTABLE)
         assert [checked(elf, name) for name in ALL] == [([], 0)] * len(ALL)
@@ -136,6 +136,16 @@ def test_special_symbol_does_not_measure() -> None:
     elf.relocations(table, [(0, absolute, 2, 0), (4, absolute, 2, 0)])
     state = RunState()
     assert (checked(elf, "5.10", state=state), state) == (([], 0), RunState(0))
+
+
+def test_extended_symbol_measures() -> None:
+    """Check that a symbol with an extended section index is no special one."""
+    elf = ElfWriter()
+    table = elf.section("__ex_table", data=bytes(32))
+    text = elf.symbol("in_text", elf.section(".text", data=bytes(16)), extended=True)
+    elf.relocations(table, [(0, text, 2, 0), (4, text, 2, 0)])
+    state = RunState()
+    assert (checked(elf, "5.10", state=state), state) == (([], 0), RunState(8))
 
 
 def test_exemptions() -> None:

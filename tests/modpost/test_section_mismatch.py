@@ -388,8 +388,10 @@ def test_relocation_symbol_outside_table() -> None:
     elf = ElfWriter()
     source = elf.section(".text", data=bytes(16))
     target = elf.section(".init.text", data=bytes(16))
-    elf.relocations(source, [(0, 1000, 1, 0), (0, elf.symbol("f", target), 1, 0), (0, 0xFFFFFFFF, 1, 0)])
-    assert checked(elf, "7.2")[1] == 1
+    last = elf.symbol("f", target)
+    elf.relocations(source, [(0, 0xFFFFFFFF, 1, 0), (0, last, 1, 0), (0, last + 2, 1, 0)])
+    elf.relocations(source, [(0, last + 1, 1, 0)])
+    assert [checked(elf, name)[1] for name in ALL] == [1] * len(ALL)
 
 
 def test_target_section_outside_table() -> None:
