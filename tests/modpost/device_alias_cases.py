@@ -333,6 +333,18 @@ CASES: list[tuple[str, tuple[str, ...], list[Entry], list[str]]] = [
     ),
     ("vchiq", SINCE_6_12, [{"name": "bcm2835-camera"}], ["vchiq:bcm2835-camera"]),
     ("coreboot", SINCE_6_12, [{"tag": 0x25}], ["coreboot:t00000025"]),
+    (
+        "input",
+        ALL,
+        [{"flags": 0x13, "bustype": 3, "vendor": 0x46D, "evbit": 3}],
+        ["input:b0003v046Dp*e*-e*0,*1,*k*r*a*m*l*s*f*w*"],
+    ),
+    (
+        "dmi",
+        ALL,
+        [{"matches": "\x06Dell Inc.".ljust(80, "\0") + "\x07XPS 13"}],
+        ["dmi*:svn*DellInc.*:pn*XPS13*:"],
+    ),
     ("mcb", SINCE_7, [{"device": 0x1C}, {"device": 1234}], ["mcb:16z028", "mcb:16z1234"]),
 ]
 
