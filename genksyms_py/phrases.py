@@ -222,14 +222,13 @@ class PhraseReader:
             self._keep(match)
             return self._numbers["BODY"] if self._read_balanced(matches, "{", "}", 1) else None
         was_in_source = self._lines.in_source
-        end = skip_block(self._text, match.start(match.lastindex or 0), self._lines)
+        end, is_closed = skip_block(self._text, match.start(OTHER), self._lines)
         if self._lines.in_source != was_in_source:
             self._source_switches.append((len(self.tokens), self._lines.in_source))
-        if end is None:
-            self.last = TOKEN.match(self._text, len(self._text))
+        self.last = TOKEN.match(self._text, end)
+        if not is_closed:
             return None
-        self.last = TOKEN.match(self._text, end - 1)
-        self._resume = end
+        self._resume = end + 1
         return self._numbers["BODY"]
 
     # ATTRIBUTE, ASM, STATIC_ASSERT = word anything "(" anything ")";  BRACKETS = "[" anything "]"

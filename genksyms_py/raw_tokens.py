@@ -119,8 +119,10 @@ def _decimal(digits: str) -> int:
     return (value + 2**31) % 2**32 - 2**31
 
 
-def skip_block(text: str, position: int, lines: Lines) -> int | None:
-    """The position behind the ``}`` that closes the ``{`` at ``position``; None if the input ends before.
+def skip_block(text: str, position: int, lines: Lines) -> tuple[int, bool]:
+    """Pass over the block whose ``{`` is at ``position``.
+
+    Return the position of the ``}`` that closes it and True; or, if the input ends before, that end and False.
 
     Equal to reading token by token, since nothing but braces, strings, ``#`` lines and NUL matters inside a block.
     """
@@ -132,11 +134,11 @@ def skip_block(text: str, position: int, lines: Lines) -> int | None:
         elif part == "}":
             depth -= 1
             if not depth:
-                return match.end()
+                return match.start(1), True
         elif part is None:
             lines.pass_hash_line(match, 2)
         elif part == "\0":
-            return None
+            return match.start(1), False
         else:
             lines.pass_string(match, 1)
-    return None
+    return len(text), False

@@ -46,6 +46,7 @@ _DAMAGE = (
     "\\", "\x00", "\x80", "$d", "\n# 5 \"x.h\"\n", "\n# 7 \"x.c\"\n", "\n#pragma x\n", "_Alignas", "__thread", "#",
     "int8x8_t", "EXPORT_SYMBOL", "->", "/=", "1..2", '"a\nb"', "'\n'", '"\\\n"', "=", ":", "{", "}", "(", ")",
 )  # fmt: skip
+_BYTES = (*"\"'\\\n\n#.0189eExXuUlL_$(){}[]=:;,*&-><|+ \t\f\v\r\0\x7f\x80\xa0\xff", "\n#", "\n# 3 ", "\\\n")
 
 
 class DeclarationGenerator:
@@ -274,10 +275,10 @@ class DeclarationGenerator:
     # ---- damage
 
     def damage(self, tokens: Tokens) -> None:
-        """Delete, insert, replace, exchange or repeat tokens, mostly one to four times."""
+        """Delete, insert, replace, exchange or repeat tokens, or insert a byte, mostly one to four times."""
         for _ in range(self._random.choice((1, 1, 2, 2, 3, 4, 8, 15))):
             place = self._random.randrange(len(tokens))
-            match self._random.randrange(5):
+            match self._random.randrange(6):
                 case 0:
                     del tokens[place : place + self._random.randint(1, 2)]
                 case 1:
@@ -287,6 +288,9 @@ class DeclarationGenerator:
                 case 3:
                     other = self._random.randrange(len(tokens))
                     tokens[place], tokens[other] = tokens[other], tokens[place]
+                case 4:
+                    cut = self._random.randint(0, len(tokens[place]))
+                    tokens[place] = tokens[place][:cut] + self._pick(_BYTES) + tokens[place][cut:]
                 case _:
                     end = place + self._random.randint(1, 6)
                     tokens[place:place] = tokens[place:end]

@@ -133,8 +133,10 @@ def compare(cases: Iterator[Case], c_tool: Run, ours: Run, most_differences: int
         report.compared += 1
         if difference:
             reduced = reduce_case(case, is_bad)
-            shown = f"{text_of(reduced.tokens).decode('latin-1')}\n{reduced.request}\n{differs(reduced, c_tool, ours)}"
-            report.differences.append(shown)
+            source = text_of(reduced.tokens)
+            report.differences.append(
+                f"{source.decode('latin-1')}\n{source!r}\n{reduced.request}\n{differs(reduced, c_tool, ours)}"
+            )
             if len(report.differences) >= most_differences:
                 break
     return report

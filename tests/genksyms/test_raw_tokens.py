@@ -110,22 +110,22 @@ def test_the_first_marker_names_the_source_file() -> None:
     assert seen == [("a", False), ("b", True), ("c", False), ("d", False), ("e", True)]
 
 
-def _block_end_by_tokens(text: str) -> int | None:
+def _block_end_by_tokens(text: str) -> tuple[int, bool]:
     """The plain way to the end of a block."""
     depth = 0
     for match in TOKEN.finditer(text):
         token = match[match.lastindex] if match.lastindex and match.lastindex != HASH_LINE else ""
         if token == "\0":
-            return None
+            return match.start(match.lastindex or 0), False
         depth += (token == "{") - (token == "}")
         if not depth and token:
-            return match.end()
-    return None
+            return match.start(match.lastindex or 0), True
+    return len(text), False
 
 
 @given(st.text(alphabet="{{{}}}\"'\\\n#L a;\0", max_size=80))
 def test_skipping_a_block_is_reading_its_tokens(rest: str) -> None:
-    """Check that a block ends at the same brace whether it is skipped or read, whatever quotes and lines it has."""
+    """Check that a block ends at the same place whether it is skipped or read, whatever quotes and lines it has."""
     text = "{" + rest
     assert skip_block(text, 0, Lines(text)) == _block_end_by_tokens(text)
 
@@ -134,6 +134,6 @@ def test_skipping_a_block_keeps_count_of_lines() -> None:
     """Check that line markers and strings with newlines inside a skipped block count as if they were read."""
     text = '{ a;\n# 20 "b.h"\n "x\ny" {\n} }\nz'
     lines = Lines(text)
-    end = skip_block(text, 0, lines)
-    assert end is not None
-    assert (text[end:], lines.at(end), lines.at(len(text))) == ("\nz", Location("b.h", 21), Location("b.h", 22))
+    end, is_closed = skip_block(text, 0, lines)
+    assert (text[end:], is_closed) == ("}\nz", True)
+    assert (lines.at(end), lines.at(len(text))) == (Location("b.h", 21), Location("b.h", 22))
