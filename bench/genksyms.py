@@ -15,12 +15,15 @@ a figure that misses its must.
 from __future__ import annotations
 
 import argparse
+import gc
+import json
 import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import genksyms_py  # noqa: E402
 from tests.conformance.debian import NotAvailable  # noqa: E402
 from tests.conformance.kernel_units import unit_set  # noqa: E402
 from tests.conformance.kernels import KERNELS, KernelPackages  # noqa: E402
@@ -36,6 +40,8 @@ ARCHIVE = ROOT.parent / "shared" / "tu" / "6.1-amd64.tar.zst"
 FILES = 240
 KERNEL = "6.1"
 EXPANSION_FILE = "net/core/dev.i"
+EXPANSION_ROUNDS = 5
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 _MARKER = re.compile(rb"__GENKSYMS_EXPORT_SYMBOL\([^)]*\);")
 
 
@@ -100,7 +106,7 @@ class Corpus:
 def run(command: Sequence[str], stdin: Path) -> tuple[Usage, bytes]:
     """Run a program on a file; returns what it used and what it printed."""
     with stdin.open("rb") as source, tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdin=source, stdout=output)
+        process = subprocess.Popen(command, stdin=source, stdout=output, env=ENVIRONMENT)
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -109,7 +115,7 @@ def run(command: Sequence[str], stdin: Path) -> tuple[Usage, bytes]:
         return Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024), output.read()
 
 
-def genksyms_py(*options: str) -> list[str]:
+def our_program(*options: str) -> list[str]:
     """The command line of our program."""
     return [sys.executable, "-m", "genksyms_py", "--kernel", KERNEL, *options]
 
@@ -118,7 +124,7 @@ def measure_batch(corpus: Corpus, rounds: int) -> Iterator[Row]:
     """All files in one process, against a process of the C program for each."""
     listing = corpus.outputs / "files"
     listing.write_text("".join(f"{name}\n" for name in corpus.names))
-    command = genksyms_py("--batch", "-j", "1", "--root", str(corpus.root), "--files-from", str(listing))
+    command = our_program("--batch", "-j", "1", "--root", str(corpus.root), "--files-from", str(listing))
     command += ["--symtypes-dir", str(corpus.outputs / "batch")]
     c_times, our_usages = [], []
     for number in range(rounds):
@@ -157,13 +163,52 @@ def measure_single_files(corpus: Corpus) -> Iterator[Row]:
         symtypes = corpus.outputs / "single" / Path(name).with_suffix(".symtypes")
         symtypes.parent.mkdir(parents=True, exist_ok=True)
         c_times.append(corpus.run_c(name).cpu)
-        usage, printed = run(genksyms_py("-T", str(symtypes)), corpus.root / name)
+        usage, printed = run(our_program("-T", str(symtypes)), corpus.root / name)
         our_times.append(usage.cpu)
         if printed != corpus.c_lines[name] or corpus.symtypes_differ(name, "single"):
             raise WrongResultError(f"{name}: the output is not that of the C program")
     ratio = statistics.median(ours / c for ours, c in zip(our_times, c_times, strict=True))
     c, ours = statistics.median(c_times), statistics.median(our_times)
     yield Row("one file, one process, median", f"{c * 1e3:.0f} ms", f"{ours * 1e3:.0f} ms", ratio, 4, 2, "x")
+
+
+def measure_expansion(corpus: Corpus) -> Iterator[Row]:
+    """The expansion alone: a file with its exports less the same file without, all else being known."""
+    name = EXPANSION_FILE if EXPANSION_FILE in corpus.names else max(corpus.names, key=lambda n: len(corpus.c_lines[n]))
+    source = (corpus.root / name).read_bytes()
+    bare = corpus.outputs / "without-exports.i"
+    bare.write_bytes(_MARKER.sub(b"", source))
+    c_times = []
+    for number in range(EXPANSION_ROUNDS):
+        progress(f"expansion of {name}, round {number + 1} of {EXPANSION_ROUNDS}")
+        with_exports, printed = run([corpus.genksyms], corpus.root / name)
+        without, _nothing = run([corpus.genksyms], bare)
+        c_times.append(with_exports.cpu - without.cpu)
+    command = [sys.executable, __file__, "--expansion", str(corpus.root / name), str(bare)]
+    _usage, answer = run(command, Path(os.devnull))
+    ours, lines = json.loads(answer)
+    if lines.encode() != printed:
+        raise WrongResultError(f"{name}: the CRCs are not those of the C program")
+    c = statistics.median(c_times)
+    work = f"expansion of {name} ({len(printed.splitlines())} exports)"
+    yield Row(work, f"{c * 1e3:.0f} ms", f"{ours * 1e3:.0f} ms", ours / c, 1, 0.2, "x")
+
+
+def expansion_seconds(path: Path, bare: Path) -> tuple[float, str]:
+    """Our CPU seconds for the expansion, median of some rounds, and the lines that the C program would print."""
+    gc.disable()
+    versioner = genksyms_py.Versioner(genksyms_py.dialect_of(KERNEL))
+    source, bare_source = path.read_bytes(), bare.read_bytes()
+    versions = versioner.unit_versions(source).versions
+    times = []
+    for _ in range(EXPANSION_ROUNDS + 1):
+        start = time.process_time()
+        versioner.unit_versions(bare_source)
+        middle = time.process_time()
+        versioner.unit_versions(source)
+        times.append((time.process_time() - middle) - (middle - start))
+    # The first round made the pieces without markers known.
+    return statistics.median(times[1:]), "".join(f"#SYMVER {v.name} 0x{v.crc:08x}\n" for v in versions)
 
 
 def report(rows: Sequence[Row]) -> None:
@@ -216,7 +261,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--genksyms", metavar="PROGRAM", help="the C genksyms of a kernel 6.1")
     parser.add_argument("--rounds", type=int, default=3, help="times that the batch is run (default 3)")
     parser.add_argument("--take", type=int, metavar="N", help="only the first N files (for a quick look)")
+    parser.add_argument("--expansion", nargs=2, type=Path, help=argparse.SUPPRESS)
     parsed = parser.parse_args(arguments)
+    if parsed.expansion:
+        print(json.dumps(expansion_seconds(*parsed.expansion)))
+        return 0
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory(prefix="bench-genksyms-") as outputs:
         try:

@@ -2,7 +2,7 @@
 /* Built in: what the module loader itself exports. */
 #include <linux/module.h>
 
-void module_layout(struct module *module __unused, struct modversion_info *version __unused)
+void module_layout(struct module *module, struct modversion_info *version)
 {
 }
 EXPORT_SYMBOL(module_layout);

@@ -4,13 +4,13 @@
 #include <linux/module.h>
 #include <linux/usb.h>
 
-static void led_usb_set(struct led *led __unused, unsigned int brightness __unused)
+static void led_usb_set(struct led *led, unsigned int brightness)
 {
 }
 
 static struct led lamp = { .name = "lamp", .set = led_usb_set };
 
-static int led_usb_probe(struct usb_interface *interface, const struct usb_device_id *id __unused)
+static int led_usb_probe(struct usb_interface *interface, const struct usb_device_id *id)
 {
 	lamp.device = &interface->device;
 	return led_register(&lamp);

@@ -4,7 +4,6 @@
 #define _LINUX_COMPILER_H
 
 #define __used       __attribute__((__used__))
-#define __unused     __attribute__((__unused__))
 #define __visible    __attribute__((__externally_visible__))
 #define __section(s) __attribute__((__section__(s)))
 
