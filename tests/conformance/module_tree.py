@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import lzma
-import shutil
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -89,4 +89,13 @@ def _fill(target: Path, modules: Path, headers: Path) -> None:
         (target / f"{stem}.mod").touch()
         objects.append(f"{stem}.o\n")
     (target / _LIST).write_text("".join(objects))
-    shutil.copy(headers / "Module.symvers", target / _SYMVERS)
+    (target / _SYMVERS).write_text(with_crcs((headers / "Module.symvers").read_text()))
+
+
+def with_crcs(symvers: str) -> str:
+    """A dump of a kernel without symbol versions (Debian's 7.x) as if it had them: CRCs made of the names."""
+    lines = [line.split("\t") for line in symvers.splitlines()]
+    if any(int(line[0], 16) for line in lines):
+        return symvers
+    lines.append(["", "module_layout", "vmlinux", "EXPORT_SYMBOL", ""])
+    return "".join(f"0x{zlib.crc32(line[1].encode()):08x}\t" + "\t".join(line[1:]) + "\n" for line in lines)
