@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 
 from genksyms_py.dialects import Dialect
 from genksyms_py.enumerators import EnumeratorState
-from genksyms_py.lalr import END, ERROR, Tables
+from genksyms_py.lalr import END, ERROR
 from genksyms_py.messages import NO_FILE, Location, Message
 from genksyms_py.phrases import LexedKinds, PhraseReader, vocabulary
 from genksyms_py.raw_tokens import HASH_LINE, TOKEN, Lines
@@ -98,6 +98,7 @@ class Engine:
         self._on_export = on_export
         words = vocabulary(dialect)
         self._tables = words.grammar
+        self._rules = _rules_with_actions(dialect)
         self._has_no_type_flag = dialect.grammar == "B"
         self._keeps_attributes = dialect.keeps_declarator_attributes
         self.reader = PhraseReader(words, text, lines, declarations.lexed_kinds, self._is_inside_brackets)
@@ -125,7 +126,7 @@ class Engine:
         """Run the automaton; return whether it accepted the input."""
         table = self._tables
         all_actions, consistent, default, gotos = table.actions, table.consistent, table.default, table.gotos
-        rules = _rules_with_actions(table)
+        rules = self._rules
         states, values, tokens = self._states, self._values, self._tokens
         read = self.reader.terminals().__next__
         state = 0
@@ -393,9 +394,10 @@ class Engine:
 
 
 @functools.cache
-def _rules_with_actions(tables: Tables) -> list[_Rule]:
-    """The rules with the methods that are their actions."""
-    return [(left, length, getattr(Engine, f"_{name}") if name else None) for left, length, name in tables.rules]
+def _rules_with_actions(dialect: Dialect) -> list[_Rule]:
+    """The rules of the dialect's grammar with the methods that are their actions."""
+    rules = vocabulary(dialect).grammar.rules
+    return [(left, length, getattr(Engine, f"_{name}") if name else None) for left, length, name in rules]
 
 
 def _skip_blank(text: str, position: int) -> int:

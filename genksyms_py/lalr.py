@@ -5,30 +5,30 @@ This is the only file that knows lark's inside.  What lark's own driver lacks, a
 from the tables: where a rule is reduced without reading the next token (a *consistent* state has nothing else to do),
 and which rule is reduced when the next token fits nothing (the *default*; none in a state that can shift ERROR).
 
-Making tables takes lark a tenth of a second, too much for a run over one file.  So the tables stand beside the grammar,
-in ``NAME.tables.json``, with a digest of the grammar's text; if it does not fit, lark is asked.  After a change of a
-grammar, ``python -m genksyms_py.lalr`` writes them anew.
+Making tables takes a tenth of a second, too much for a run over one file.  So they stand beside the grammar, in
+``NAME.tables.json``, with a checksum of the grammar's text; if it does not fit, lark is asked.  After a change of a
+grammar, ``python -c "from genksyms_py.lalr import write_tables; write_tables()"`` writes them anew.
+
+Modules that only some runs need are imported where they are needed.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.resources
-import json
-import sys
+import zlib
 from collections import Counter, deque
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 END = "$END"
 ERROR = "ERROR"
+
 _NO_RULE = -1
+_ACCEPT = 0
+_DIRECTORY = Path(__file__).parent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tables:
+class Tables(NamedTuple):
     """The automaton; state 0 is the first.
 
     ``terminals`` names the terminals by number (literals by their text, the end of the input ``$END``).
@@ -51,22 +51,19 @@ class Tables:
 @functools.cache
 def tables(grammar: str) -> Tables:
     """The tables of ``grammar_a`` or ``grammar_b``: the stored ones if they belong to the grammar's text."""
-    directory = importlib.resources.files("genksyms_py")
-    text = directory.joinpath(f"{grammar}.lark").read_text("utf-8")
-    try:
-        stored = json.loads(directory.joinpath(f"{grammar}.tables.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        stored = {}
-    if stored.get("digest") != _digest(text):
-        stored = build(text)
-    return _tables_from(stored)
+    path = _DIRECTORY / f"{grammar}.lark"
+    grammar_text = path.read_text("utf-8")
+    stored = _load(path.with_suffix(".tables.json"), _checksum(grammar_text))
+    return make_tables(grammar_text) if stored is None else stored
 
 
-def build(grammar_text: str) -> dict[str, Any]:
-    """Let lark make the tables; the result is fit for JSON and the same in every run.
+# ---- made by lark
 
-    ``transitions`` has one list per state of [symbol, target state] and ``reductions`` one of [terminal, rule].  Raises
-    lark's own ``GrammarError`` for a grammar that is not LALR(1); a shift/reduce conflict counts as an error.
+
+def make_tables(grammar_text: str) -> Tables:
+    """Let lark make the tables; states and rules are numbered alike in every run.
+
+    Raises lark's ``GrammarError`` for a reduce/reduce conflict; a shift/reduce conflict is a shift, as everywhere.
     """
     import lark
 
@@ -75,80 +72,53 @@ def build(grammar_text: str) -> dict[str, Any]:
 
         def lex(self, *_: object) -> Any: ...
 
-    parser = lark.Lark(grammar_text, parser="lalr", lexer=NoLexer, strict=False)
+    parser = lark.Lark(grammar_text, parser="lalr", lexer=NoLexer)
     table = parser.parser.parser._parse_table
-    texts = {terminal.name: str(terminal.pattern.value) for terminal in parser.terminals}
+    literals = {terminal.name: str(terminal.pattern.value) for terminal in parser.terminals}
     rules = sorted(parser.rules, key=lambda rule: (rule.origin.name, rule.order))
     rule_numbers = {rule: number for number, rule in enumerate(rules)}
     nonterminals = sorted({str(rule.origin.name) for rule in rules})
+    terminals = sorted({literals.get(s, str(s)) for state in table.states.values() for s in state} - {*nonterminals})
+    symbols = {name: number for names in (nonterminals, terminals) for number, name in enumerate(names)}
 
+    actions: list[dict[int, int]] = []
+    gotos: list[dict[int, int]] = [{} for _ in nonterminals]
+    entered_by = {0: ""}
     numbers = {table.start_states["start"]: 0}
     waiting = deque(numbers)
-    transitions: list[list[list[object]]] = []
-    reductions: list[list[list[object]]] = []
     while waiting:
-        shifts: list[list[object]] = []
-        reduces: list[list[object]] = []
+        state = len(actions)
+        actions.append({})
         for symbol, (action, argument) in sorted(table.states[waiting.popleft()].items()):
-            name = texts.get(symbol, str(symbol))
+            name = literals.get(symbol, str(symbol))
             if action.name == "Reduce":
-                reduces.append([name, rule_numbers[argument]])
+                actions[state][symbols[name]] = -rule_numbers[argument] - 1
                 continue
             if argument not in numbers:
                 numbers[argument] = len(numbers)
                 waiting.append(argument)
-            shifts.append([name, numbers[argument]])
-        transitions.append(shifts)
-        reductions.append(reduces)
-    return {
-        "digest": _digest(grammar_text),
-        "nonterminals": nonterminals,
-        "rules": [[nonterminals.index(rule.origin.name), len(rule.expansion), str(rule.alias or "")] for rule in rules],
-        "transitions": transitions,
-        "reductions": reductions,
-        "accepting": numbers[table.end_states["start"]],
-    }
-
-
-def _digest(grammar_text: str) -> str:
-    return hashlib.sha256(grammar_text.encode()).hexdigest()
-
-
-def _tables_from(stored: dict[str, Any]) -> Tables:
-    nonterminals = {name: number for number, name in enumerate(stored["nonterminals"])}
-    transitions, reductions = stored["transitions"], stored["reductions"]
-    terminals = sorted({name for state in transitions for name, _ in state if name not in nonterminals} | {END})
-    terminal_numbers = {name: number for number, name in enumerate(terminals)}
-    count = len(transitions)
-    actions: list[dict[int, int]] = [{} for _ in range(count)]
-    gotos: list[dict[int, int]] = [{} for _ in nonterminals]
-    entered_by = [""] * count
-    for state in range(count):
-        for name, rule in reductions[state]:
-            actions[state][terminal_numbers[name]] = -rule - 1
-        for name, target in transitions[state]:
+            target = numbers[argument]
             entered_by[target] = name
             if name in nonterminals:
-                gotos[nonterminals[name]][state] = target
+                gotos[symbols[name]][state] = target
             else:
-                actions[state][terminal_numbers[name]] = target + 1
-    actions[stored["accepting"]][terminal_numbers[END]] = 0
-    error = terminal_numbers[ERROR]
-    default = [_default_rule(state_actions, error) for state_actions in actions]
-    result = Tables(
+                actions[state][symbols[name]] = target + 1
+    actions[numbers[table.end_states["start"]]][symbols[END]] = _ACCEPT
+    default = [_default_rule(state, symbols[ERROR]) for state in actions]
+    made = Tables(
         terminals=terminals,
-        rules=[tuple(rule) for rule in stored["rules"]],
+        rules=[(symbols[rule.origin.name], len(rule.expansion), str(rule.alias or "")) for rule in rules],
         actions=actions,
         consistent=[
-            rule if all(action == -rule - 1 for action in state_actions.values()) else _NO_RULE
-            for rule, state_actions in zip(default, actions, strict=True)
+            rule if all(action == -rule - 1 for action in state.values()) else _NO_RULE
+            for rule, state in zip(default, actions, strict=True)
         ],
         default=default,
         gotos=gotos,
-        entered_by=entered_by,
+        entered_by=[entered_by[state] for state in range(len(actions))],
     )
-    _skip_idle_reductions(result)
-    return result
+    _skip_idle_reductions(made)
+    return made
 
 
 def _default_rule(actions: dict[int, int], error: int) -> int:
@@ -175,12 +145,45 @@ def _skip_idle_reductions(tables: Tables) -> None:
         actions.update({name: destination(state, to - 1) + 1 for name, to in actions.items() if to > 0})
 
 
-def write_tables(directory: Path) -> None:
+# ---- stored
+
+
+def write_tables(directory: Path = _DIRECTORY) -> None:
     """Write ``NAME.tables.json`` for each ``NAME.lark`` in ``directory``."""
-    for grammar in sorted(directory.glob("grammar_*.lark")):
-        text = json.dumps(build(grammar.read_text("utf-8")), separators=(",", ":"))
-        grammar.with_suffix(".tables.json").write_text(text.replace("]],", "]],\n") + "\n", "utf-8")
+    import json
+
+    for path in sorted(directory.glob("*.lark")):
+        grammar_text = path.read_text("utf-8")
+        made = make_tables(grammar_text)
+        stored = made._asdict() | {
+            "checksum": _checksum(grammar_text),
+            "actions": [_pairs(state) for state in made.actions],
+            "gotos": [_pairs(symbol) for symbol in made.gotos],
+        }
+        text = json.dumps(stored, separators=(",", ":")).replace("]],", "]],\n")
+        path.with_suffix(".tables.json").write_text(f"{text}\n", "utf-8")
 
 
-if __name__ == "__main__":
-    write_tables(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+def _load(path: Path, checksum: str) -> Tables | None:
+    """The tables in a file, if it was written for a grammar with that checksum."""
+    import json
+
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if stored.pop("checksum", "") != checksum:
+        return None
+    stored["rules"] = [(left, length, action) for left, length, action in stored["rules"]]
+    stored["actions"] = [dict(zip(*state, strict=True)) for state in stored["actions"]]
+    stored["gotos"] = [dict(zip(*symbol, strict=True)) for symbol in stored["gotos"]]
+    return Tables(**stored)
+
+
+def _pairs(mapping: dict[int, int]) -> tuple[list[int], list[int]]:
+    """A dict as JSON can keep it: its keys are numbers."""
+    return list(mapping), list(mapping.values())
+
+
+def _checksum(grammar_text: str) -> str:
+    return f"{zlib.crc32(grammar_text.encode()):08x}"

@@ -143,7 +143,7 @@ def compare(cases: Iterator[Case], c_tool: Run, ours: Run, most_differences: int
 
 
 def plain_cases(seed: str, count: int) -> Iterator[Case]:
-    """Units with ``-w``; every second one with ``-d``, which tells all definitions, exported or not, some with ``-D``."""
+    """Units with ``-w``; every second one with ``-d``, which tells all definitions, exported or not, some ``-D``."""
     for number in range(count):
         generator = DeclarationGenerator(f"{seed}/{number}")
         yield Case(generator.maybe_damaged_tokens(), Request(debug=number % 2 == 1, dump=number % 10 == 2))
