@@ -100,11 +100,12 @@ class SymbolWalk:
     Symbols without name and mapping symbols (``$a``, ``$d``, ``$t``, ``$x``, alone or before a dot) are never found.
     """
 
-    __slots__ = ("_by_section", "_close", "_object_file", "_sorted")
+    __slots__ = ("_by_section", "_close", "_object_file", "_sections", "_sorted")
 
     def __init__(self, object_file: ObjectFile) -> None:
         self._object_file = object_file
         self._by_section: dict[int, list[int]] | None = None
+        self._sections: dict[str, list[int]] = {}
         self._sorted: dict[str, tuple[list[int], list[int]]] = {}
         self._close: dict[int, _CloseSymbols] = {}
 
@@ -141,7 +142,10 @@ class SymbolWalk:
         return found.nearest(address)
 
     def _sections_called(self, name: str) -> list[int]:
-        return [index for index, section in enumerate(self._object_file.sections) if section.name == name]
+        if not self._sections:
+            for index, section in enumerate(self._object_file.sections):
+                self._sections.setdefault(section.name, []).append(index)
+        return self._sections.get(name, [])
 
     def _named(self, sections: Iterable[int]) -> list[int]:
         if self._by_section is None:
