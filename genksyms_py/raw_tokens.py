@@ -56,6 +56,9 @@ _BLOCK_PART = re.compile(
     re.VERBOSE,
 )
 
+# Newlines are not counted again over a longer distance.
+_FAR = 1 << 14
+
 # line marker = "#", blanks, integer, blanks, quote, name, quote, anything
 _MARKER = re.compile(rf'\n?#[ \t]+(?={_INTEGER}[ \t]+"[^"\n]+")([0-9]+)[^"]*"([^"\n]+)"')
 
@@ -67,16 +70,16 @@ class Lines:
     False before the first marker.
     """
 
-    __slots__ = ("_ends", "_locations", "_long_strings", "_source_file", "_text", "in_source")
+    __slots__ = ("_anchors", "_locations", "_source_file", "_text", "in_source")
 
     def __init__(self, text: str, start: Location | None = None, source_file: str | None = None) -> None:
         start = start or Location(NO_FILE, 1)
         self.in_source = start.file == source_file
         self._text = text
         self._source_file = source_file
-        self._ends = [0]
+        # Positions whose place is known, in ascending order; from each on, newlines count.
+        self._anchors = [0]
         self._locations = [start]
-        self._long_strings: list[tuple[int, int]] = []
 
     def pass_hash_line(self, match: re.Match[str], group: int = HASH_LINE) -> bool:
         """Take note of a ``#`` line; return whether it switched between source file and header."""
@@ -87,26 +90,28 @@ class Lines:
         if self._source_file is None:
             self._source_file = file
         # The marker gives the number of the line after it, so its own newline does not count.
-        self._ends.append(match.end() + 1)
-        self._locations.append(Location(file, _decimal(marker[1])))
+        self._anchor(match.end() + 1, Location(file, _decimal(marker[1])))
         was_in_source, self.in_source = self.in_source, file == self._source_file
         return was_in_source != self.in_source
 
     def pass_string(self, match: re.Match[str], group: int = STRING) -> None:
         """Take note of a string token: the newlines inside are not counted."""
-        newlines = match[group].count("\n")
-        if newlines:
-            self._long_strings.append((match.end(), newlines))
+        if "\n" in match[group]:
+            self._anchor(match.end(), self.at(match.start(group)))
 
     def at(self, position: int) -> Location:
         """File and line of a position that has been passed."""
-        index = bisect_right(self._ends, position) - 1
-        begin = self._ends[index]
+        index = bisect_right(self._anchors, position) - 1
+        begin = self._anchors[index]
         file, line = self._locations[index]
-        line += self._text.count("\n", begin, position)
-        if self._long_strings:
-            line -= sum(newlines for end, newlines in self._long_strings if begin < end <= position)
-        return Location(file, line)
+        location = Location(file, line + self._text.count("\n", begin, position))
+        if position - begin > _FAR and index == len(self._anchors) - 1:
+            self._anchor(position, location)
+        return location
+
+    def _anchor(self, position: int, location: Location) -> None:
+        self._anchors.append(position)
+        self._locations.append(location)
 
     def column(self, position: int) -> int:
         """The column of a position in its line of the text, from 1."""

@@ -97,6 +97,15 @@ def test_places(text: str) -> None:
     assert _lines_after(text).at(len(text)) == Location(*PLACES[text])
 
 
+def test_places_far_from_any_marker() -> None:
+    """Check that lines are counted rightly over long distances and strings with newlines, asked in any order."""
+    line = 'int x; "a\nb"\n'
+    text = line * 20_000
+    lines = _lines_after(text)
+    numbers = [0, 19_999, 10_000, 5, 15_000, 10_001]
+    assert [lines.at(number * len(line) + 3).line for number in numbers] == [number + 1 for number in numbers]
+
+
 def test_the_first_marker_names_the_source_file() -> None:
     """Check that only text under the first marker's file name is in the source, and that it can be re-entered."""
     text = 'a\n# 1 "x.c"\nb\n# 1 "x.h" 1\nc\n# 1 "./x.c"\nd\n# 2 "x.c" 2\ne\n'
