@@ -71,7 +71,7 @@ def _word_after_linked_place(place: Place) -> int:
 
 
 def _word_and_symbol(place: Place) -> int:
-    return signed(place.word, 32) + place.symbol_value
+    return place.word + place.symbol_value
 
 
 def _arm_branch(place: Place) -> int:

