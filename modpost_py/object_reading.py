@@ -170,7 +170,7 @@ class _ObjectReader:
         strings, info, unresolved = symbols.strings, symbols.info, self._facts.unresolved
         for index in indices:
             offset = names[index]
-            if offset in cuts and strings[offset]:
+            if offset in cuts:
                 symbols.cut(cuts[offset])
             name = strings[offset : strings.index(0, offset)].decode("latin-1")
             section = sections[index]
