@@ -68,17 +68,26 @@ class DeclarationGenerator:
         tokens: Tokens = []
         if self._chance(0.9):
             tokens += ['\n# 1 "x.c"\n', '\n# 1 "x.h" 1\n']
+        tokens += self.declarations()
+        tokens += self.exports()
+        for _ in range(self._random.randint(0, 2)):
+            tokens.insert(self._random.randrange(len(tokens)), self._marker())
+        return tokens
+
+    def declarations(self) -> Tokens:
+        """Declarations, with export markers and line markers between some."""
+        tokens: Tokens = []
         for _ in range(self._random.randint(1, self._declarations)):
             tokens += self._declaration()
             if self._chance(0.2):
                 tokens += self._export()
             if self._chance(0.15):
                 tokens.append(self._marker())
-        for _ in range(self._random.randint(1, 6)):
-            tokens += self._export()
-        for _ in range(self._random.randint(0, 2)):
-            tokens.insert(self._random.randrange(len(tokens)), self._marker())
         return tokens
+
+    def exports(self) -> Tokens:
+        """Some export markers."""
+        return [token for _ in range(self._random.randint(1, 6)) for token in self._export()]
 
     # ---- choices
 
@@ -296,6 +305,38 @@ class DeclarationGenerator:
                     tokens[place:place] = tokens[place:end]
             if not tokens:
                 tokens.append(";")
+
+
+class HeaderLibrary:
+    """Units that share headers, as a kernel's do: what a header means differs with what stands before it.
+
+    Such units try an implementation that remembers headers from unit to unit.
+    """
+
+    def __init__(self, seed: str, headers: int = 40) -> None:
+        self._seed = seed
+        self._headers = [self._header(number) for number in range(headers)]
+
+    def _header(self, number: int) -> Tokens:
+        generator = DeclarationGenerator(f"{self._seed}/header/{number}", declarations=5)
+        tokens = [token for token in generator.declarations() if not token.startswith("\n")]
+        if number % 4 == 3:
+            generator.damage(tokens)
+        return [f'\n# 1 "h{number}.h" 1\n', *tokens]
+
+    def unit(self, number: int) -> Tokens:
+        """The tokens of one unit: some headers, a few declarations of its own, exports."""
+        choose = random.Random(f"{self._seed}/unit/{number}")
+        tokens = ['\n# 1 "x.c"\n']
+        for header in choose.sample(self._headers, choose.randint(1, 8)):
+            tokens += header
+            if choose.random() < 0.3:
+                tokens += [f'\n# {choose.randint(2, 50)} "x.c" 2\n', *self._own(f"{number}/{len(tokens)}")]
+        return [*tokens, '\n# 60 "x.c" 2\n', *self._own(str(number))]
+
+    def _own(self, name: str) -> Tokens:
+        generator = DeclarationGenerator(f"{self._seed}/own/{name}", declarations=4)
+        return [*generator.declarations(), *generator.exports()]
 
 
 def text_of(tokens: Sequence[str]) -> bytes:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import random
+import re
 import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from genksyms_py.cli import main as command
+from genksyms_py.crc_lines import crc_line
 from genksyms_py.dialects import Dialect, dialect_of
+from genksyms_py.versions import Versioner
 from tests.conformance.debian import NotAvailable
-from tests.conformance.declaration_generator import DeclarationGenerator, Tokens, text_of
+from tests.conformance.declaration_generator import DeclarationGenerator, HeaderLibrary, Tokens, text_of
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.plain_genksyms import Outcome, Request, Run, plain_run
 
@@ -28,6 +33,9 @@ _REFERENCE_WORDS = (
     "int", "t#u32", "s#A", "e#E", "E#E0", "E#RED", "u#B", "override", "extern", '"a', 'b"', "x#y", "{", "", "", "RED",
     "E0", "x", "u8", "\t", "##", "t#", "#", "y" * 255, "y" * 256, '"' + "y" * 254, "\0", "a\0b",
 )  # fmt: skip
+
+#: Neither messages nor anything else that calls for the exact engine.
+QUIET = Request(warnings=False)
 
 _CPU_SECONDS = 2
 _MEMORY = 400 * 2**20
@@ -43,13 +51,8 @@ def c_run(genksyms: Path) -> Run:
     def run(source: bytes, request: Request) -> Outcome:
         with tempfile.TemporaryDirectory() as directory:
             types, reference = Path(directory, "types"), Path(directory, "reference")
-            arguments: list[str | Path] = [genksyms, "-T", types]
-            arguments += ["-w"] * request.warnings + ["-p"] * request.preserve
-            arguments += ["-d"] * request.debug + ["-D"] * request.dump
-            if request.reference is not None:
-                reference.write_text(request.reference, "latin-1", newline="")
-                arguments += ["-r", reference]
-            result = subprocess.run(arguments, input=source, capture_output=True, preexec_fn=_limit)
+            options = _options(request, {"types": types, "reference": reference})
+            result = subprocess.run([genksyms, *options], input=source, capture_output=True, preexec_fn=_limit)
             if result.returncode < 0 or b"out of memory" in result.stderr:
                 raise Loops
             texts = (result.stdout, types.read_bytes(), result.stderr)
@@ -58,9 +61,61 @@ def c_run(genksyms: Path) -> Run:
     return run
 
 
+def _options(request: Request, files: dict[str, Path]) -> list[str | Path]:
+    options: list[str | Path] = ["-T", files["types"]]
+    options += ["-w"] * request.warnings + ["-p"] * request.preserve
+    options += ["-d"] * request.debug + ["-D"] * request.dump
+    if request.reference is not None:
+        files["reference"].write_text(request.reference, "latin-1", newline="")
+        options += ["-r", files["reference"]]
+    return options
+
+
 def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def command_run(dialect: Dialect) -> Run:
+    """The command ``genksyms-py``, in a process of its own each time but without a new interpreter."""
+
+    def run(source: bytes, request: Request) -> Outcome:
+        with tempfile.TemporaryDirectory() as directory:
+            files = {name: Path(directory, name) for name in ("types", "reference", "stdin", "stdout", "stderr")}
+            files["stdin"].write_bytes(source)
+            status = _forked(["--kernel", dialect.name, *_options(request, files)], files)
+            types = files["types"].read_text("latin-1") if files["types"].exists() else ""
+            stdout, stderr = (files[name].read_bytes().decode("latin-1") for name in ("stdout", "stderr"))
+            # The C tool says neither its name nor the place in the reference.
+            stderr = re.sub(r"(?m)^\S+: \S+: (Token too long|Unknown type .*)$", r"\1", stderr)
+            return Outcome(stdout, types, stderr, status)
+
+    return run
+
+
+def _forked(arguments: Sequence[str | Path], files: dict[str, Path]) -> int:
+    process = os.fork()
+    if not process:
+        for descriptor, (name, mode) in enumerate((("stdin", "rb"), ("stdout", "wb"), ("stderr", "wb"))):
+            with open(files[name], mode) as file:
+                os.dup2(file.fileno(), descriptor)
+        sys.stdout = open(1, "w", encoding="latin-1", newline="", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="latin-1", newline="", closefd=False)  # noqa: SIM115
+        command([str(argument) for argument in arguments])
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def batch_run(dialect: Dialect) -> Run:
+    """The Python API, one object for all units, which remembers declarations from unit to unit; no messages."""
+    versioner = Versioner(dialect, wants_symtypes=True)
+
+    def run(source: bytes, request: Request) -> Outcome:
+        assert request == QUIET
+        unit = versioner.unit_versions(source)
+        lines = (crc_line(dialect, version.name, version.crc) for version in unit.versions)
+        return Outcome("".join(lines), unit.symtypes_text(), "", 0)
+
+    return run
 
 
 class Case(NamedTuple):
@@ -149,6 +204,14 @@ def plain_cases(seed: str, count: int) -> Iterator[Case]:
         yield Case(generator.maybe_damaged_tokens(), Request(debug=number % 2 == 1, dump=number % 10 == 2))
 
 
+def quiet_cases(seed: str, count: int) -> Iterator[Case]:
+    """Units without messages: the same as :func:`plain_cases` and as many that share headers."""
+    library = HeaderLibrary(seed)
+    for number in range(count):
+        yield Case(DeclarationGenerator(f"{seed}/{number}").maybe_damaged_tokens(), QUIET)
+        yield Case(library.unit(number), QUIET)
+
+
 def reference_cases(seed: str, count: int, c_tool: Run) -> Iterator[Case]:
     """Units compared with the types of themselves or of a damaged twin (``-r``), half of them with ``-p``."""
     for number in range(count):
@@ -189,12 +252,13 @@ def damaged_lines(lines: list[str], choose: random.Random) -> Iterator[str]:
         yield " ".join(words) + choose.choice(("\n",) * 20 + ("",))
 
 
-def main(ours_of: Callable[[Dialect], Run] = plain_run) -> int:
+def main() -> int:
     """Compare with each kernel's C tool; exit status 1 if anything differs or nothing could be compared."""
     parser = argparse.ArgumentParser(description="Random declarations: the C genksyms against ours.")
     parser.add_argument("--units", type=int, default=1000, help="units for each kernel")
     parser.add_argument("--seed", default="0")
     parser.add_argument("--kernel", action="append", choices=sorted(KERNELS), help="only this one (repeatable)")
+    parser.add_argument("--only", action="append", choices=["engine", "command", "batch"], help="(repeatable)")
     arguments = parser.parse_args()
     compared = differences = 0
     for label in arguments.kernel or KERNELS:
@@ -204,21 +268,29 @@ def main(ours_of: Callable[[Dialect], Run] = plain_run) -> int:
             print(f"NOT RUN: {label}: {error}", flush=True)
             continue
         dialect = dialect_of(label if label[0] != "7" else "7.2")
-        for name, cases in (
-            ("units", plain_cases(arguments.seed, arguments.units)),
-            ("units with a reference", reference_cases(arguments.seed, arguments.units // 2, c_tool)),
-        ):
-            report = compare(cases, c_tool, ours_of(dialect))
+        for name, ours, cases in _comparisons(arguments.seed, arguments.units, dialect, c_tool):
+            if arguments.only and name.split()[0] not in arguments.only:
+                continue
+            report = compare(cases, c_tool, ours)
             compared += report.compared
             differences += len(report.differences)
             print(
-                f"{label}: {report.compared} {name} compared, {report.left_out} left out (no end, or a crash, in C), "
-                f"{len(report.differences)} differences",
+                f"{label}, {name}: {report.compared} units compared, {report.left_out} left out (no end, or a crash, "
+                f"in C), {len(report.differences)} differences",
                 flush=True,
             )
             for difference in report.differences:
                 print(f"{difference}\n", flush=True)
     return 1 if differences or not compared else 0
+
+
+def _comparisons(seed: str, count: int, dialect: Dialect, c_tool: Run) -> Iterator[tuple[str, Run, Iterator[Case]]]:
+    """What is compared with what: the exact engine alone, the command, and the API over many units."""
+    yield "engine", plain_run(dialect), plain_cases(seed, count)
+    yield "engine with a reference", plain_run(dialect), reference_cases(seed, count // 2, c_tool)
+    yield "command", command_run(dialect), plain_cases(f"{seed}/command", count // 2)
+    yield "command with a reference", command_run(dialect), reference_cases(f"{seed}/command", count // 4, c_tool)
+    yield "batch", batch_run(dialect), quiet_cases(f"{seed}/batch", count)
 
 
 if __name__ == "__main__":
