@@ -48,21 +48,37 @@ class Part:
     seconds: int = 600
 
 
+def _units(name: str, kernel: str, architecture: str, count: int) -> Part:
+    return Part(f"units-{name}", "genksyms_units", (kernel, architecture, str(count)), 900)
+
+
+def _modules(name: str, kernel: str, architecture: str) -> Part:
+    return Part(f"modpost-{name}", "modpost_modules", ("--kernel", kernel, "--architecture", architecture))
+
+
 #: The longest first, so that the two lanes end together.
 PARTS: tuple[Part, ...] = (
-    Part("units-6.1", "genksyms_units", ("6.1", "amd64", "320"), 900),
+    _units("6.1", "6.1", "amd64", 320),
     Part("units-recorded", "genksyms_units", ("recorded",), 900),
-    Part("modpost-modules", "modpost_modules", (), 900),
-    Part("units-5.10", "genksyms_units", ("5.10", "amd64", "60")),
-    Part("units-6.12", "genksyms_units", ("6.12", "amd64", "60")),
-    Part("units-7.x", "genksyms_units", ("7.x", "amd64", "80")),
-    Part("units-arm64", "genksyms_units", ("6.1", "arm64", "60")),
-    Part("units-s390x", "genksyms_units", ("6.1", "s390x", "50")),
-    Part("units-armhf", "genksyms_units", ("6.1", "armhf", "50")),
+    _modules("6.1", "6.1", "amd64"),
+    _units("7.x", "7.x", "amd64", 80),
+    _units("5.10", "5.10", "amd64", 60),
+    _units("6.12", "6.12", "amd64", 60),
+    _units("arm64", "6.1", "arm64", 60),
+    _units("s390x", "6.1", "s390x", 50),
+    _units("armhf", "6.1", "armhf", 50),
+    _modules("7.x", "7.x", "amd64"),
+    _modules("7.x-backports", "7.x-backports", "amd64"),
+    _modules("6.12", "6.12", "amd64"),
+    _modules("5.10", "5.10", "amd64"),
+    _modules("arm64", "6.1", "arm64"),
+    _modules("s390x", "6.1", "s390x"),
+    _modules("armhf", "6.1", "armhf"),
     Part("fuzz-genksyms", "fuzz_genksyms", ("--units", "300", "--kernel", "6.1", "--kernel", "7.x")),
     Part("fuzz-modpost", "fuzz_modpost", ("--runs", "60")),
     Part("fuzz-sections", "fuzz_section_mismatch", ("--runs", "60")),
-    Part("fuzz-devices", "fuzz_device_tables", ("--objects", "100")),
+    Part("fuzz-devices", "fuzz_device_tables", ("--objects", "60")),
+    Part("provoked-mismatches", "provoked_mismatches", ("--modules", "40")),
 )
 
 #: Programs that some part needs, and the Debian package that has them.
