@@ -47,7 +47,8 @@ from tests.modpost.module_writer import ExportSpec, ModuleSpec, write_files
 _NAMES = [
     "printk", "kmalloc", "foo", "foo_open", "bar", "bar.7", "foo_bar.7", "baz.123", "baz.isra.0", "x.9y",
     "q.1.constprop.0",
-    ".dot", "dot", ".dot.7", "..7", "a..7", "module_layout", "init_module", "cleanup_module", "__this_module", "_GLOBAL_OFFSET_TABLE_",
+    ".dot", "dot", ".dot.7", "..7", "a..7",
+    "module_layout", "init_module", "cleanup_module", "__this_module", "_GLOBAL_OFFSET_TABLE_",
     "__start_table", "__stop_table", "_restgpr0_14", "_restgpr_14", "_savefpr_1", ".TOC.", "__s390_indirect_jump_r1",
     "__gnu_lto_v1", "a", "b", "c", "d", "e", "f", "g", "h",
     "n" * 54, "n" * 55, "n" * 56, "n" * 59, "n" * 60, "l" * 300, "caf\xe9",
