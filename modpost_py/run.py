@@ -24,7 +24,7 @@ from modpost_py.core_messages import (
 )
 from modpost_py.cross_reference import CrossReference
 from modpost_py.dialects import Dialect, choose_dialect
-from modpost_py.errors import FatalError, FileError, ModpostError
+from modpost_py.errors import FatalError, FileError, ModpostError, ObjectFileError
 from modpost_py.exports import EXPORT_KINDS, UNKNOWN
 from modpost_py.messages import Diagnostic, Reporter
 from modpost_py.module_facts import FoundCrc, FoundExport, FoundGlobals, FoundNamespace, ModuleFacts
@@ -86,7 +86,8 @@ class Run:
         except FatalError:
             self.result.exit_status = 1
         except ModpostError as error:
-            self._take(Diagnostic("failure", _failure_rule(error), f"{error}\n", None, None, {}))
+            path = error.path if isinstance(error, FileError | ObjectFileError) else None
+            self._take(Diagnostic("failure", _failure_rule(error), f"{error}\n", None, path, {}))
         return self.result
 
     def _take(self, diagnostic: Diagnostic) -> None:
