@@ -169,7 +169,6 @@ class PhraseReader:
                     if code in before_expression:
                         tokens.append(token)
                         yield code
-                        self._count_down()
                         phrase = self._read_expression(matches)
                     else:
                         phrase = self._read_phrase(code, match, matches)

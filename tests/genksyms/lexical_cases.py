@@ -6,6 +6,18 @@ from __future__ import annotations
 from tests.genksyms.unit_reading import Case
 
 LEXICAL = (
+    Case(
+        "typeof(int8x8_t) x; typeof(int8x8_tt) y;",
+        ("x typeof ( int8x8_t ) x", "y typeof ( int8x8_tt ) y"),
+        (),
+        ("x typeof int8x8_t ) x", "y typeof ( int8x8_tt ) y"),
+        (),
+    ),
+    Case("extern enum E { E0 } x;", ("E#E0 0", "e#E extern enum E { E0 }", "x extern e#E x")),
+    Case(
+        '# 1 "c"\n# 1 "h"\nstruct A { struct B { int b[2], c;\n# 2 "c"\n} c; struct D {} d; } x; union E {} y;',
+        ("s#B struct B { int b [ 2 ] , c ; }", "s#A struct A { s#B c ; s#D d ; }", "x s#A x", "y u#E y"),
+    ),
     Case("int x __attribute__ y ((a)) = 3;", ("x int x __attribute__ y ( ( a ) )",)),
     Case("__attribute__ ) (( a ) int x;", ("x __attribute__ ) ( ( a ) int x",)),
     Case("typeof ) ( ( int ) x;", ("x typeof ) ( ( int ) x",)),

@@ -65,6 +65,17 @@ def test_recovery_states_have_no_default(grammar: str) -> None:
     assert {tables.default[state] for state in places} == {-1}
 
 
+def test_a_state_that_shifts_error_reduces_only_what_fits() -> None:
+    """Check that a state which can shift ERROR has no default reduction, but one that shifts something else has."""
+    grammar = 'start: "x" | "x" {} "y" | ERROR\n%declare ERROR'
+    found = []
+    for word in ("ERROR", '"w"'):
+        tables = lalr.make_tables(grammar.format(word))
+        state = tables.entered_by.index("x")
+        found.append((tables.default[state], tables.consistent[state]))
+    assert found == [(-1, -1), (0, -1)]
+
+
 def test_writing_tables_gives_the_stored_files(tmp_path: Path) -> None:
     """Check that the command that makes the tables writes, byte for byte, what stands in the package."""
     names = ["grammar_a", "grammar_b"]
