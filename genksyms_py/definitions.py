@@ -25,21 +25,12 @@ from typing import NamedTuple
 from genksyms_py.c_front_end import DECLARED, PARAMETER, FrontEnd
 from genksyms_py.dialects import Dialect
 from genksyms_py.enumerators import EnumeratorState
+from genksyms_py.expansion import Definition, Loaded
 from genksyms_py.raw_tokens import OTHER, STRING, TOKEN, WORD
 from genksyms_py.token_classes import coarse_tokens
 
-Definition = tuple[str, ...]
 #: The enumerator counter where nothing of an earlier enum is left.
 INITIAL_COUNTER: tuple[int, tuple[str, ...] | None] = (0, None)
-
-
-class Defined(NamedTuple):
-    """One thing that a declaration declares; ``kind`` as in a symtypes line."""
-
-    kind: str
-    name: str
-    definition: Definition
-    is_extern: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +55,7 @@ class Declared:
     later tokens already refer to.  ``enumerator_state`` is the counter's state afterwards.
     """
 
-    defined: list[Defined]
+    defined: list[Loaded]
     identifiers: frozenset[str]
     own_references: frozenset[str]
     enumerator_state: tuple[int, tuple[str, ...] | None]
@@ -176,7 +167,7 @@ class _Reading:
         self._in_source = declaration.in_source
         self._position = 0
         self._is_extern = False
-        self.defined: list[Defined] = []
+        self.defined: list[Loaded] = []
         self.enumerators: set[str] = set()
         self.own_references: set[str] = set()
         self.enumerator_state = EnumeratorState(*enumerator_state)
@@ -241,7 +232,7 @@ class _Reading:
             if index + 1 < len(items) and items[index + 1].letter == "E":
                 value = self._expression("=", items[index + 1].text)[1:]
             definition = self.enumerator_state.value(tuple(value))
-            self.defined.append(Defined("E", item.text, definition, False))
+            self.defined.append(Loaded("E", item.text, definition, False))
             self.enumerators.add(item.text)
         return tokens
 
@@ -266,7 +257,7 @@ class _Reading:
 
     def register(self, kind: str, name: str, definition: Definition, is_extern: bool) -> None:
         """Note what is declared."""
-        self.defined.append(Defined(kind, name, definition, is_extern))
+        self.defined.append(Loaded(kind, name, definition, is_extern))
 
 
 def _kept(items: Sequence[Item], roles: str, reading: _Reading) -> list[str]:

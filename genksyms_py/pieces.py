@@ -28,11 +28,11 @@ from genksyms_py.declaration_shapes import (
     Shapes,
     Verdict,
 )
-from genksyms_py.definitions import INITIAL_COUNTER, Declared, Defined
+from genksyms_py.definitions import INITIAL_COUNTER, Declared
 from genksyms_py.dialects import Dialect
 from genksyms_py.exact_parser import FragmentResult, SyntaxErrorRecord, parse_fragment
+from genksyms_py.expansion import Loaded
 from genksyms_py.messages import Location
-from genksyms_py.symbol_table import TAG_KINDS
 from genksyms_py.token_classes import TokenClasses, coarse_tokens
 
 # line marker, less the "\n# " that the text was split at:
@@ -359,13 +359,13 @@ class PieceAnalyser:
 
     def _enter_fragment(self, piece: Piece, result: FragmentResult, text: str, start: int, end: int) -> None:
         declaration = Declaration(piece, start, "", "")
-        defined = [Defined(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations]
+        defined = [Loaded(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations]
         declaration.declared = Declared(defined, frozenset(), frozenset(), INITIAL_COUNTER)
         if self._notes_errors:
             piece.lost += tuple(lost_declaration(record, text) for record in result.syntax_errors)
         typedefs = []
         for entry in defined:
-            key = intern("#" + entry.name if entry.kind in TAG_KINDS else entry.name)
+            key = intern(entry.key)
             if entry.kind == "t" and key not in piece.declared:
                 typedefs.append(key)
             elif entry.kind == "E":

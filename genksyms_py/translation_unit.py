@@ -18,9 +18,10 @@ from pycparser.c_parser import ParseError
 
 from genksyms_py.c_front_end import FrontEnd
 from genksyms_py.declaration_shapes import shapes_of
-from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationText, Declared, Defined
+from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationText, Declared
 from genksyms_py.dialects import Dialect
 from genksyms_py.exact_parser import parse_fragment
+from genksyms_py.expansion import Loaded
 from genksyms_py.messages import Location
 from genksyms_py.pieces import (
     MARKER,
@@ -32,7 +33,6 @@ from genksyms_py.pieces import (
     kind_before,
     piece_text,
 )
-from genksyms_py.symbol_table import TAG_KINDS
 from genksyms_py.token_classes import TokenClasses
 
 # Characters; a declaration that goes on for longer has most likely lost its end.
@@ -270,16 +270,14 @@ class TranslationUnit:
             for name, start in piece.exports:
                 yield Export(name, (place, start))
 
-    def find(self, key: str, before: Place) -> Defined | None:
+    def find(self, key: str, before: Place) -> Loaded | None:
         """What ``name`` or ``#tag`` was declared as before a place, or None.  Raises :class:`IrregularError`."""
         declaration = self._index.get(key)
         if declaration is None or self._place(declaration) >= before:
             return None
-        is_tag = key[0] == "#"
-        name = key[1:] if is_tag else key
         declared = self._declared(declaration)
         for entry in declared.defined:
-            if entry.name == name and (entry.kind in TAG_KINDS) == is_tag:
+            if entry.key == key:
                 return self._tagged(declaration, declared, entry)
         raise IrregularError  # index and front end do not agree
 
@@ -345,13 +343,13 @@ class TranslationUnit:
         if not result.is_neutral:
             raise IrregularError
         return Declared(
-            [Defined(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations],
+            [Loaded(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations],
             frozenset(),
             frozenset(),
             INITIAL_COUNTER,
         )
 
-    def _tagged(self, declaration: Declaration, declared: Declared, entry: Defined) -> Defined:
+    def _tagged(self, declaration: Declaration, declared: Declared, entry: Loaded) -> Loaded:
         """``entry`` with those tokens as references that name an enum constant declared before."""
         index = self._index
         for name in declared.own_references:
@@ -367,7 +365,7 @@ class TranslationUnit:
         if not earlier:
             return entry
         definition = tuple("E#" + token if token in earlier else token for token in entry.definition)
-        return entry._replace(definition=definition)
+        return Loaded(entry.kind, entry.name, definition, entry.is_extern)
 
 
 class _ScopeBefore:

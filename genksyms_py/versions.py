@@ -15,7 +15,7 @@ from typing import NamedTuple
 from genksyms_py.dialects import Dialect
 from genksyms_py.errors import UnversionableSymbolError
 from genksyms_py.exact_parser import ExactParser
-from genksyms_py.expansion import Expander, Expansion, Loaded, Node
+from genksyms_py.expansion import Expander, Expansion, Loaded, key_of
 from genksyms_py.messages import Location, Message
 from genksyms_py.pieces import IrregularError, LostDeclaration, lost_declaration
 from genksyms_py.symbol_table import KIND_WORDS, TAG_KINDS, Symbol, SymbolTable, unknown_definition
@@ -59,8 +59,8 @@ class SymbolVersion:
     def types(self) -> tuple[SymbolType, ...]:
         """Every symbol reached, with its definition and where that stands."""
         return tuple(
-            SymbolType(_symref(symbol), symbol.definition, self._locate(symbol.kind, symbol.name))
-            for symbol in (node.symbol for node in self._expansion.nodes)
+            SymbolType(symbol.symref, symbol.definition, self._locate(symbol.kind, symbol.name))
+            for symbol in self._expansion.symbols
         )
 
     def __repr__(self) -> str:
@@ -97,14 +97,14 @@ class _Visited:
 
     def __init__(self, result: UnitVersions) -> None:
         self._result = result
-        self._seen: set[Node] = set()
+        self._seen: set[Loaded] = set()
 
-    def add(self, nodes: Iterable[Node]) -> None:
+    def add(self, symbols: Iterable[Loaded]) -> None:
         seen = self._seen
-        for node in nodes:
-            if node not in seen:
-                seen.add(node)
-                self._result.symtypes.append(node.symbol)
+        for symbol in symbols:
+            if symbol not in seen:
+                seen.add(symbol)
+                self._result.symtypes.append(symbol)
 
 
 class Versioner:
@@ -133,7 +133,7 @@ class Versioner:
         expander = Expander(lookup)
 
         def locate(kind: str, name: str) -> Location | None:
-            return unit.origin("#" + name if kind in TAG_KINDS else name)
+            return unit.origin(key_of(kind, name))
 
         for name, place in unit.exports:
             lookup.place = place
@@ -141,10 +141,10 @@ class Versioner:
             if exported is None:
                 result.unversioned.append((name, unit.location(place)))
                 continue
-            expansion = expander.expand(Loaded(*exported))
+            expansion = expander.expand(exported)
             result.versions.append(SymbolVersion(name, expansion, locate))
             if self._wants_symtypes:
-                visited.add(expansion.nodes)
+                visited.add(expansion.symbols)
         result.lost += unit.lost_declarations
         return result
 
@@ -157,9 +157,9 @@ class _PlaceLookup:
         self.place: Place = (0, 0)
 
     def __call__(self, kind: str, name: str) -> Loaded:
-        found = self._unit.find("#" + name if kind in TAG_KINDS else name, self.place)
+        found = self._unit.find(key_of(kind, name), self.place)
         if found is not None:
-            return Loaded(*found)
+            return found
         if kind not in TAG_KINDS:
             raise IrregularError  # read as a reference, so it was declared
         if kind == "e":
@@ -238,8 +238,8 @@ class _ExactRun:
             self._tell(Message(location, f"export undefined symbol {name}"))
             self._result.unversioned.append((name, location))
             return
-        begun: list[Node] = []
-        completed: list[Node] = []
+        begun: list[Loaded] = []
+        completed: list[Loaded] = []
         dump = self._on_dump
         pieces: list[bytes] = []
         if dump is not None:
@@ -262,11 +262,11 @@ class _ExactRun:
         if dump is not None:
             dump(b">\n")
 
-    def _report_changes(self, name: str, begun: list[Node]) -> None:
+    def _report_changes(self, name: str, begun: list[Loaded]) -> None:
         """Tell which of the visited symbols differ from the reference, the one begun last first."""
         changes = []
-        for node in reversed(begun):
-            symbol = self._table.find(node.symbol.kind, node.symbol.name)
+        for visited in reversed(begun):
+            symbol = self._table.find(visited.kind, visited.name)
             if symbol is not None and symbol.status != "unchanged":
                 word = KIND_WORDS[symbol.kind]
                 change = f"{word} {symbol.name}" if word else symbol.name
@@ -287,10 +287,6 @@ class _ExactRun:
 
 def _loaded(symbol: Symbol) -> Loaded:
     return Loaded(symbol.kind, symbol.name, symbol.definition, symbol.is_extern, symbol.is_override)
-
-
-def _symref(loaded: Loaded) -> str:
-    return f"{loaded.kind}#{loaded.name}" if loaded.kind else loaded.name
 
 
 def _symbol(loaded: Loaded) -> Symbol:
