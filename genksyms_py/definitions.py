@@ -224,20 +224,20 @@ class _Reading:
         items = self.level("}")
         tokens: list[str] = []
         for index, item in enumerate(items):
-            if item.letter != "I":
-                tokens += self._expression("=", item.text) if item.letter == "E" else [item.text]
+            if item.letter == "E":
                 continue
             tokens.append(self.tagged(item.text))
+            if item.letter != "I":
+                continue
             value: list[str] = []
-            if index + 1 < len(items) and items[index + 1].letter == "E":
-                value = self._expression("=", items[index + 1].text)[1:]
+            if items[index + 1 : index + 2] and items[index + 1].letter == "E":
+                # The constant itself is not yet known in its own expression.
+                value = [self.tagged(token) for token in phrase_tokens(items[index + 1].text[1:])]
+                tokens += ["=", *value]
             definition = self.enumerator_state.value(tuple(value))
             self.defined.append(Loaded("E", item.text, definition, False))
             self.enumerators.add(item.text)
         return tokens
-
-    def _expression(self, sign: str, phrase: str) -> list[str]:
-        return [sign, *map(self.tagged, phrase_tokens(phrase[1:]))]
 
     def tagged(self, token: str) -> str:
         """``token``, as a reference if it is by now one of this declaration's enum constants."""

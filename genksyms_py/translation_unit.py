@@ -238,6 +238,8 @@ class TranslationUnit:
         for name in typedefs:
             if name not in index[name].piece.typedefs:
                 raise IrregularError
+        if sum(len(piece.enumerators) for piece in self._row) > len(self._enumerators):
+            raise IrregularError  # a constant that is declared twice is one already where it is declared again
         for piece in self._row:
             if piece.surroundings is not None:
                 for name in piece.enumerators:
