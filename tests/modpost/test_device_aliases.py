@@ -146,6 +146,14 @@ def test_pnp_id_without_nul() -> None:
     assert convert("pnp", "6.1", target, data) == (["pnp:dabcdefghij*", "acpi*:ABCDEFGH:*"], [])
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_last_device_of_a_pnp_card_without_nul(target: Target) -> None:
+    """Check that a card has eight devices at most, though the last one's id runs on into the next card."""
+    data = table("pnp_card", "7.2", target, [{"devs": "a\0\0\0\0\0\0\0" * 7 + "ABCDEFGH"}, {"id": "next"}])
+    expected = ["pnp:da*", "acpi*:A:*"] * 7 + ["pnp:dABCDEFGHnext*", "acpi*:ABCDEFGH:*"]
+    assert convert("pnp_card", "7.2", target, data) == (expected, [])
+
+
 def test_bytes_beyond_ascii() -> None:
     """Check that bytes beyond ASCII pass through a text unchanged, and are no white space."""
     target = TARGETS[0]
@@ -240,8 +248,8 @@ def test_input(target: Target, name: str) -> None:
     last_switch = 0x11 if name in SINCE_7 else 0x10
     maps = {
         "evbit": (0, 1, 0x1F), "keybit": (0x70, 0x71, 0x110, 0x2FF), "relbit": (0, 0xF, 0x10),
-        "absbit": (1, 0x20, 0x3F), "mscbit": (4, 7, 8), "ledbit": (0, 0xF, 0x10), "sndbit": (1, 7, 8),
-        "ffbit": (0x50, 0x7F), "swbit": (0, last_switch, last_switch + 1, 0x12),
+        "absbit": (0, 0x20, 0x3F), "mscbit": (0, 7, 8), "ledbit": (0, 0xF, 0x10), "sndbit": (0, 7, 8),
+        "ffbit": (0, 0x7F), "swbit": (0, last_switch, last_switch + 1, 0x12),
     }  # fmt: skip
     sizes = {"keybit": 96, "absbit": 8, "ffbit": 16}
     entry: dict[str, int | str | bytes] = {
@@ -250,8 +258,8 @@ def test_input(target: Target, name: str) -> None:
     numbers = {"bustype": 3, "vendor": 0x46D, "product": 0xC52B, "version": 0x111}
     entries = [{**entry, **numbers, "flags": 0x1FFF}, {**entry, "flags": 0x20}, {**entry, **numbers, "flags": 0x9}]
     expected = [
-        "input:b0003v046DpC52Be0111-e*0,*1,*1F,*k*71,*110,*2FF,*r*0,*F,*a*1,*20,*3F,*m*4,*7,*l*0,*F,*s*1,*7,*"
-        f"f*50,*7F,*w*0,*{last_switch:X},*",
+        "input:b0003v046DpC52Be0111-e*0,*1,*1F,*k*71,*110,*2FF,*r*0,*F,*a*0,*20,*3F,*m*0,*7,*l*0,*F,*s*0,*7,*"
+        f"f*0,*7F,*w*0,*{last_switch:X},*",
         "input:b*v*p*e*-e*k*71,*110,*2FF,*r*a*m*l*s*f*w*",
         "input:b0003v*p*e0111-e*k*r*a*m*l*s*f*w*",
     ]
