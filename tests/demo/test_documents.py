@@ -62,6 +62,7 @@ def outputs_of(steps: list[Step], directory: Path) -> list[list[str]]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "KERNEL"))},
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
         "LC_ALL": "C",
     }
     result = subprocess.run(
@@ -107,7 +108,7 @@ def test_commands_print_what_the_document_says(document: Path, tmp_path: Path) -
     copy_of_repository(tmp_path)
     for language, block in _BLOCK.findall(document.read_text(encoding="utf-8")):
         if language == "python":
-            subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
+            subprocess.run([sys.executable, "-c", block], cwd=ROOT, check=True)
             continue
         steps = steps_of(block)
         outputs = outputs_of(steps, tmp_path)

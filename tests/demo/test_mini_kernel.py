@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "mini-kernel"
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "samples" / "mini-kernel"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "LC_ALL": "C"}
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("gcc", "ld", "make"))), reason="gcc, ld and make build the miniature kernel"
@@ -25,7 +27,7 @@ def make(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             "make", "-C", str(SAMPLE), f"O={build}", f"PYTHON={sys.executable}",
             f"GENKSYMS={sys.executable} -m genksyms_py", f"MODPOST={sys.executable} -m modpost_py", *arguments,
         ],
-        capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1", "LC_ALL": "C"},
+        capture_output=True, text=True, check=False, env=ENVIRONMENT,
     )  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def test_altered_crc_is_noticed(report: tuple[Path, str], tmp_path: Path) -> Non
     assert contents.count(crc) == 1
     module.write_bytes(contents.replace(crc, bytes(4)))
     command = [sys.executable, "show.py", str(build), str(build / "changed" / "build")]
-    result = subprocess.run(command, cwd=SAMPLE, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=SAMPLE, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     assert result.returncode == 1
     assert "The CRCs in the .ko files and in vmlinux are not those that genksyms computed." in result.stdout
 
