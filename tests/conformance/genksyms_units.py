@@ -191,11 +191,11 @@ def _shipped(expected: dict[str, Versions], exports: dict[str, Export]) -> str:
     """How far the C tool's CRCs on our units are those that the distribution ships."""
     if not any(export.crc for export in exports.values()):
         return "this kernel is shipped without CRCs"
-    computed = [version for versions in expected.values() for version in versions]
-    known = [(name, crc) for name, crc in computed if name in exports]
-    equal = sum(int(crc, 16) == exports[name].crc for name, crc in known)
-    others = len(computed) - len(known)
-    return f"{equal} of {len(known)} CRCs of the C tool are those in Module.symvers ({others} symbols not in it)"
+    computed = [(unit, *version) for unit, versions in expected.items() for version in versions]
+    known = [version for version in computed if version[1] in exports]
+    others = [f"{unit}:{name}" for unit, name, crc in known if int(crc, 16) != exports[name].crc]
+    text = f"{len(known) - len(others)} of {len(known)} CRCs of the C tool are those in Module.symvers"
+    return f"{text}; not {', '.join(others[:10])}" if others else text
 
 
 def compare_recorded(directory: Path) -> Iterator[str]:
