@@ -160,12 +160,12 @@ class ElfImage:
         start, length = names_header[4], names_header[5]
         if names_header[1] == SHT_NOBITS or start + length > len(self._data):
             raise ObjectFileError(self.path, "section name table lies outside the file")
-        # One NUL more than the table has: the last name may lack it
-        names = bytes(self._view[start : start + length]) + b"\0"
-        find, make = names.find, Section._make
-        if headers and max(header[0] for header in headers) > length:
+        if max([header[0] for header in headers]) > length:
             raise ObjectFileError(self.path, "a section has its name outside the section name table")
-        return [make((names[header[0] : find(b"\0", header[0])].decode("latin-1"), *header[1:])) for header in headers]
+        # One NUL more than the table has: the last name may lack it
+        names = str(self._view[start : start + length], "latin-1") + "\0"
+        end_of, make = names.find, Section._make
+        return [make((names[header[0] : end_of("\0", header[0])], *header[1:])) for header in headers]
 
     def section_data(self, index: int) -> memoryview:
         """The bytes of a section; empty for NOBITS.

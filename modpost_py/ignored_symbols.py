@@ -15,10 +15,6 @@ class IgnoredSymbols(NamedTuple):
     names: frozenset[str]
     prefixes: tuple[str, ...]
 
-    def has(self, name: str) -> bool:
-        """Whether ``name`` is one of them."""
-        return name in self.names or name.startswith(self.prefixes)
-
 
 _ANY_MACHINE = frozenset({"__this_module", "_GLOBAL_OFFSET_TABLE_"})
 _PPC_PREFIXES = ("_restgpr_", "_savegpr_", "_rest32gpr_", "_save32gpr_", "_restvr_", "_savevr_")

@@ -37,6 +37,9 @@ __all__ = ["FIRST_SPECIAL_SECTION", "ObjectFile", "Relocations", "Section", "Sym
 #: Resolved section indices from here on are the special ones (absolute, common...).
 FIRST_SPECIAL_SECTION = 0xFFFFFF00
 
+# Longer texts are rare, and sections of texts large
+_USUAL_TEXT = 256
+
 
 class ObjectFile:
     """One object file, read wholly; see :meth:`read`.
@@ -248,7 +251,10 @@ class SymbolTable:
         content = image.section_data(section) if start >= 0 else image.section_data(0)
         if not 0 <= start <= len(content):
             raise ObjectFileError(image.path, f"symbol {index} ({self.name(index)}) lies outside its section")
-        return bytes(content[start:]).split(b"\0", 1)[0].decode("latin-1")
+        beginning = bytes(content[start : start + _USUAL_TEXT])
+        if b"\0" not in beginning:
+            beginning = bytes(content[start:])
+        return beginning.split(b"\0", 1)[0].decode("latin-1")
 
 
 class Relocations:

@@ -155,39 +155,41 @@ class _ObjectReader:
         """Look at every symbol, in order, that can mean something: most are local names and passed over."""
         symbols = self._object_file.symbols
         cuts = number_suffixes(symbols)
-        prefixes = [b"init_module\0", b"cleanup_module\0", _TABLE_PREFIX.encode()]
+        prefixes = [b"init_module", b"cleanup_module", _TABLE_PREFIX.encode()]
         if self._dialect.exports_from == "ksymtab symbols":
             prefixes.append(KSYMTAB_PREFIX.encode())
-        telling = names_starting_with(symbols, *prefixes) | cuts.keys()
-        sections, names = symbols.raw_section, symbols.name_offset
-        indices = [
-            index
-            for index, section in enumerate(sections)
-            if not section or names[index] in telling or section == SHN_COMMON
+        telling = names_starting_with(symbols, *prefixes)
+        looked_at = telling | cuts.keys()
+        offsets = symbols.name_offset
+        entries = [
+            (index, section, offset)
+            for index, (section, offset) in enumerate(zip(symbols.raw_section, offsets, strict=True))
+            if not section or offset in looked_at or section == SHN_COMMON
         ]
-        ignored = ignored_symbols(self._object_file.machine, self._dialect)
+        strings, text = symbols.strings, symbols.strings.decode("latin-1")
+        end_of, info, unresolved = strings.index, symbols.info, self._facts.unresolved
+        ignored, ignored_prefixes = ignored_symbols(self._object_file.machine, self._dialect)
         is_sparc = self._object_file.machine in (EM_SPARC, EM_SPARCV9)
-        strings, info, unresolved = symbols.strings, symbols.info, self._facts.unresolved
-        for index in indices:
-            offset = names[index]
+        for index, section, offset in entries:
             if offset in cuts:
-                symbols.cut(cuts[offset])
-            name = strings[offset : strings.index(0, offset)].decode("latin-1")
-            section = sections[index]
+                strings[cuts[offset]] = 0
             if section == SHN_UNDEF:
                 binding = info[index] >> 4
-                if binding in (STB_GLOBAL, STB_WEAK) and not ignored.has(name):
-                    if is_sparc:
-                        self._read_undefined_of_sparc(index, name)
-                    else:
-                        unresolved.append((name, binding == STB_WEAK))
+                name = text[offset : end_of(0, offset)]
+                if (binding != STB_GLOBAL and binding != STB_WEAK) or name in ignored:
+                    continue
+                if ignored_prefixes and name.startswith(ignored_prefixes):
+                    continue
+                if is_sparc:
+                    self._read_undefined_of_sparc(index, name)
+                else:
+                    unresolved.append((name, binding == STB_WEAK))
             elif section == SHN_COMMON:
+                name = text[offset : end_of(0, offset)]
                 if not name.startswith("__gnu_lto_"):
                     self._reporter.report(COMMON_SYMBOL, symbol=name)
-            else:
-                self._read_defined(index, name)
-            if name.startswith(_TABLE_PREFIX):
-                self._read_device_table(index, name)
+            elif offset in telling:
+                self._read_defined(index, text[offset : end_of(0, offset)])
 
     def _read_undefined_of_sparc(self, index: int, name: str) -> None:
         """Pass over the register directives of SPARC; a leading dot becomes ``_`` and a capital."""
@@ -207,6 +209,8 @@ class _ObjectReader:
             export = export_of_ksymtab(self._object_file, index, name, self._dialect.name)
             if export is not None:
                 self._facts.discoveries.append(export)
+        elif name.startswith(_TABLE_PREFIX):
+            self._read_device_table(index, name)
 
     def _read_device_table(self, index: int, name: str) -> None:
         from modpost_py.device_tables import aliases  # its tables are large, and most small modules have none
@@ -231,9 +235,7 @@ class _ObjectReader:
         telling = names_starting_with(symbols, *prefixes)
         if not telling:
             return
-        for index, offset in enumerate(symbols.name_offset):
-            if offset not in telling:
-                continue
+        for index in [index for index, offset in enumerate(symbols.name_offset) if offset in telling]:
             name = symbols.name(index)
             if name.startswith(NAMESPACE_PREFIX):
                 facts.discoveries.append(FoundNamespace(name.removeprefix(NAMESPACE_PREFIX), symbols.text(index)))

@@ -30,7 +30,7 @@ from modpost_py.messages import Diagnostic, Reporter
 from modpost_py.module_facts import FoundCrc, FoundExport, FoundGlobals, FoundNamespace, ModuleFacts
 from modpost_py.module_source import SourceRequest, module_source, vmlinux_source
 from modpost_py.modules import Export, ExportTable, Module
-from modpost_py.object_batches import read_objects
+from modpost_py.object_batches import ObjectReading
 from modpost_py.options import Options
 from modpost_py.output_files import write_if_changed, write_output
 from modpost_py.symvers import dump_line, in_hash_order, in_module_order, parsed_lines
@@ -77,8 +77,7 @@ class Run:
     def execute(self) -> RunResult:
         """Do the whole run.  No :class:`ModpostError` leaves it: the last diagnostic tells what ended the run."""
         try:
-            self._read_dumps()
-            self._read_objects()
+            self._read()
             self._check_and_write()
             self._write_namespace_list()
             self._write_dump()
@@ -104,14 +103,23 @@ class Run:
     def _reporter_of(self, module: Module) -> Reporter:
         return Reporter(self._dialect, self._take, module.name, module.facts.path if module.facts else None)
 
-    # --- dumps ----------------------------------------------------------------------------
+    def _read(self) -> None:
+        """Read dumps and objects; what is in the objects is taken up after the dumps."""
+        paths, failure = self._object_paths()
+        with ObjectReading(paths, self._options, self._dialect) as objects:
+            for path in self._options.dumps:
+                self._read_dump(path)
+            for facts in objects:
+                self._take_up(facts)
+        if failure is not None:
+            self._reporter.report(NO_OBJECT_LIST, list=failure.path, reason=failure.reason)
 
-    def _read_dumps(self) -> None:
-        for path in self._options.dumps:
-            self._read_dump(path)
+    # --- dumps ----------------------------------------------------------------------------
 
     def _read_dump(self, path: str) -> None:
         kinds, add = EXPORT_KINDS[self._dialect.name], self._exports.add
+        by_symbol = self._dialect.namespaces_from == "kstrtabns symbols"
+        reporters: dict[Module, Reporter] = {}
         for line in parsed_lines(read_text(path)):
             if line is None:
                 self._reporter.report(DUMP_PARSE_ERROR, file=path)
@@ -123,10 +131,12 @@ class Run:
                     continue
                 kind = UNKNOWN
             module = self._owner(path, line.module)
-            export = add(FoundExport(line.symbol, kind, line.namespace), module, self._reporter_of(module))
+            if module not in reporters:
+                reporters[module] = self._reporter_of(module)
+            export = add(FoundExport(line.symbol, kind, line.namespace), module, reporters[module])
             export.crc = line.crc
             export.is_static = False
-            if self._dialect.namespaces_from == "kstrtabns symbols":
+            if by_symbol:
                 self._take_namespace(FoundNamespace(line.symbol, line.namespace), line.namespace)
 
     def _owner(self, dump: str, name: str) -> Module:
@@ -138,13 +148,6 @@ class Run:
         return module
 
     # --- objects --------------------------------------------------------------------------
-
-    def _read_objects(self) -> None:
-        paths, failure = self._object_paths()
-        for facts in read_objects(paths, self._options, self._dialect):
-            self._take_up(facts)
-        if failure is not None:
-            self._reporter.report(NO_OBJECT_LIST, list=failure.path, reason=failure.reason)
 
     def _object_paths(self) -> tuple[Sequence[str], FileError | None]:
         """The paths of all objects, and why the list of objects could not be read."""

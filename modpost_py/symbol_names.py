@@ -32,9 +32,8 @@ def number_suffixes(symbols: SymbolTable) -> dict[int, int]:
     for dot in dots:
         # Names whose first dot this is begin after the previous NUL and after the previous dot
         first = max(strings.rfind(b"\0", 0, dot), strings.rfind(b".", 0, dot)) + 1
-        for name in range(first, dot):
-            if name in names:
-                cuts[name] = dot
+        for name in names.intersection(range(first, dot)):
+            cuts[name] = dot
     return cuts
 
 
