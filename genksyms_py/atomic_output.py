@@ -17,15 +17,15 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     ``0666`` less the umask.  A target that is no regular file (``/dev/null``, a pipe) is
     written in place, since a rename would replace the device.  Raises :class:`OSError`.
     """
-    target = Path(os.path.realpath(path))
     try:
-        mode = os.stat(target).st_mode
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         mode = None
     if mode is not None and not stat.S_ISREG(mode):
-        with open(target, "wb") as stream:
+        with open(path, "wb") as stream:
             stream.write(data)
         return
+    target = Path(os.path.realpath(path))
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:200]}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:

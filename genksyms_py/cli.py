@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import stat
@@ -58,24 +59,25 @@ class _ExitError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its status; ``arguments`` default to the process's."""
+    gc.disable()  # the process ends before cycles could matter
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
-        _flush_output()
     except _ExitError as end:
         status = end.status
+    except (InputError, OutputError, SymtypesError) as error:
+        _tell(f"{error}\n")  # as the C tool: the file's name stands before the reason
+        status = error.exit_status
     except GenksymsError as error:
         _say(str(error))
         status = error.exit_status
     except BrokenPipeError:
-        _die_of(signal.SIGPIPE, "standard output was closed")
+        _die_of(signal.SIGPIPE, "standard output: the reader is gone")
     except KeyboardInterrupt:
         _die_of(signal.SIGINT, "interrupted")
     except (MemoryError, RecursionError):
         _say("out of memory")
         status = 1
     # Everything is written; taking the memory apart piece by piece would only cost time.
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
     os._exit(status)
 
 
@@ -83,10 +85,10 @@ def _run(arguments: list[str]) -> int:
     own, rest = own_options(arguments)
     dialect = choose_dialect(own.kernel)
     if own.help:
-        sys.stderr.write(usage(dialect, with_own=True))
+        _tell(usage(dialect, with_own=True))
         return 0
     if own.modversions_header:
-        sys.stdout.write(modversions_header(own.files))
+        _print(os.fsencode(modversions_header(own.files)))
         return 0
     if own.batch:
         return _batch(own, dialect)
@@ -103,7 +105,7 @@ def _settings(arguments: list[str], dialect: Dialect) -> Settings:
             option = next(options, None)
         except OptionError as error:
             _say(str(error))
-            sys.stderr.write(usage(dialect))
+            _tell(usage(dialect))
             raise _ExitError(1) from None
         if option is None:
             return settings
@@ -125,7 +127,7 @@ def _apply(letter: str, argument: str, settings: Settings, dialect: Dialect) -> 
         case "R":
             settings.relative = True
         case "V":
-            sys.stderr.write(_VERSION_TEXT + "\n")
+            _tell(_VERSION_TEXT + "\n")
         case "r":
             _check_readable(argument)
             settings.reference = argument
@@ -133,10 +135,10 @@ def _apply(letter: str, argument: str, settings: Settings, dialect: Dialect) -> 
             _check_writable(argument)
             settings.dump_types.append(argument)
         case "h":
-            sys.stderr.write(usage(dialect, with_own=True))
+            _tell(usage(dialect, with_own=True))
             raise _ExitError(0)
         case "s":
-            sys.stderr.write(usage(dialect))
+            _tell(usage(dialect))
             raise _ExitError(1)
         case _:
             pass  # 2.4: -k was read with our own options, -a has no effect
@@ -146,18 +148,20 @@ def _single(settings: Settings, own: OwnOptions, dialect: Dialect) -> int:
     """One unit from standard input to standard output."""
     source = _standard_input()
     unit = _unit_versions(source, settings, own, dialect)
-    for version in unit.versions:
-        sys.stdout.write(
-            crc_line(dialect, version.name, version.crc, relative=settings.relative, prefix=settings.prefix)
-        )
-    for path in settings.dump_types:
-        text = unit.symtypes_text() if path is settings.dump_types[-1] else ""
+    lines = (
+        crc_line(dialect, version.name, version.crc, relative=settings.relative, prefix=settings.prefix)
+        for version in unit.versions
+    )
+    # The C tool's standard output is written when it ends, after the symtypes file.
+    for number, path in enumerate(settings.dump_types, 1):
+        text = unit.symtypes_text() if number == len(settings.dump_types) else ""
         _write(path, text.encode("latin-1"))
+    _print("".join(lines).encode("latin-1"))
     status = int(unit.failure_count > 0 or (settings.warnings and unit.warning_count > 0))
     if own.strict:
-        lines = complaints(unit)
-        sys.stderr.writelines(line + "\n" for line in lines)
-        status = status or int(bool(lines))
+        found = complaints(unit)
+        _tell("".join(f"{line}\n" for line in found))
+        status = status or int(bool(found))
     return status
 
 
@@ -173,7 +177,7 @@ def _unit_versions(source: bytes, settings: Settings, own: OwnOptions, dialect: 
         references.append(partial(read_reference, reference, leaks_enumerators=dialect.grammar == "A"))
     def tell(message: Message) -> None:
         if settings.warnings or not message.is_error:
-            sys.stderr.write(f"{message}\n")
+            _tell(f"{message}\n")
 
     unit = exact_run(
         source,
@@ -182,11 +186,11 @@ def _unit_versions(source: bytes, settings: Settings, own: OwnOptions, dialect: 
         preserve=settings.preserve,
         on_message=tell,
         on_definition=_tell_definition if settings.debug else None,
-        on_dump=_write_error_bytes if settings.dump else None,
+        on_dump=_tell_bytes if settings.dump else None,
     )
     if settings.debug:
         occupancy = unit.entry_count / _HASH_BUCKETS
-        sys.stderr.write(f"Hash table occupancy {unit.entry_count}/{_HASH_BUCKETS} = {occupancy:g}\n")
+        _tell(f"Hash table occupancy {unit.entry_count}/{_HASH_BUCKETS} = {occupancy:g}\n")
     return unit
 
 
@@ -195,13 +199,13 @@ def _tell_definition(symbol: Symbol) -> None:
     kind = KIND_WORDS[symbol.kind] or "type0"
     extern = "extern " if symbol.is_extern else ""
     tokens = "".join(token + " " for token in symbol.definition) or "(nil)"
-    sys.stderr.write(f"Defn for {kind} {symbol.name} == <{extern}{tokens}>\n")
+    _tell(f"Defn for {kind} {symbol.name} == <{extern}{tokens}>\n")
 
 
 def _batch(own: OwnOptions, dialect: Dialect) -> int:
     """Many units; CRCs to standard output, progress and failures to standard error."""
     paths = _listed_files(own)
-    progress = _Progress(len(paths)) if sys.stderr.isatty() else None
+    progress = _Progress(len(paths)) if os.isatty(2) else None
     status = 0
     for result in run_batch(
         paths,
@@ -211,14 +215,14 @@ def _batch(own: OwnOptions, dialect: Dialect) -> int:
         jobs=own.jobs,
         strict=own.strict,
     ):
-        sys.stdout.writelines(f"{result.path}\t{symbol}\t0x{crc:08x}\n" for symbol, crc in result.crcs)
+        path = os.fsencode(result.path)
+        _print(b"".join(b"%s\t%s\t0x%08x\n" % (path, symbol.encode("latin-1"), crc) for symbol, crc in result.crcs))
         complaints_here = [result.error] if result.error is not None else result.complaints
         if complaints_here:
             status = 1
             if progress is not None:
                 progress.clear()
-            for line in complaints_here:
-                sys.stderr.write(f"{line}\n")
+            _tell("".join(f"{line}\n" for line in complaints_here))
         if progress is not None:
             progress.advance(result.path)
     if progress is not None:
@@ -248,17 +252,17 @@ class _Progress:
 
     def advance(self, path: str) -> None:
         self._done += 1
-        sys.stderr.write(f"\r\x1b[K[{self._done}/{self._total}] {path[-60:]}")
-        sys.stderr.flush()
+        _tell(f"\r\x1b[K[{self._done}/{self._total}] {path[-60:]}")
 
     def clear(self) -> None:
-        sys.stderr.write("\r\x1b[K")
+        _tell("\r\x1b[K")
 
 
 def _standard_input() -> bytes:
     """All of standard input; what the C tool's lexer says of one that cannot be read."""
     try:
-        return os.fdopen(0, "rb", closefd=False).read()
+        with open(0, "rb", closefd=False) as stream:
+            return stream.read()
     except OSError:
         raise InputError("input in flex scanner failed") from None
 
@@ -300,21 +304,32 @@ def _write(path: str, data: bytes) -> None:
         _say(f"{path}: {error.strerror}")
 
 
-def _write_error_bytes(data: bytes) -> None:
-    sys.stderr.write(data.decode("latin-1"))
-
-
-def _flush_output() -> None:
+def _print(data: bytes) -> None:
+    """Write to standard output.  The C tool does not notice failures and its status stays the same; a line tells."""
     try:
-        sys.stdout.flush()
+        while data:
+            data = data[os.write(1, data) :]
     except BrokenPipeError:
         raise
     except OSError as error:
         _say(f"standard output: {error.strerror}")
 
 
+def _tell(text: str) -> None:
+    """Write to standard error: names from C text are latin-1, names of files as the system has them."""
+    try:
+        _tell_bytes(text.encode("latin-1"))
+    except UnicodeEncodeError:
+        _tell_bytes(os.fsencode(text))
+
+
+def _tell_bytes(data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, data)
+
+
 def _say(text: str) -> None:
-    sys.stderr.write(f"{_program()}: {text}\n")
+    _tell_bytes(os.fsencode(f"{_program()}: {text}\n"))
 
 
 def _program() -> str:
@@ -324,9 +339,7 @@ def _program() -> str:
 
 def _die_of(number: signal.Signals, text: str) -> NoReturn:
     """End as the C tool would, by the signal, so that shells and make see the same."""
-    with contextlib.suppress(OSError):
-        _say(text)
-        sys.stderr.flush()
+    _say(text)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)

@@ -20,7 +20,7 @@ C tool does: the first declaration wins, and what is unknown then stays unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import NamedTuple
 from zlib import crc32
@@ -106,43 +106,92 @@ Lookup = Callable[[str, str], Loaded]
 """``(kind, name) -> symbol``; enters ``KEYWORD NAME { UNKNOWN }`` itself where nothing is declared."""
 
 
-class Expansion(NamedTuple):
-    """An export's text (latin-1, every token followed by one space) and its symbols in order of completion."""
+class Expansion:
+    """An export's text, in pieces that other exports share, and its symbols in order of completion."""
 
-    text: bytes
-    symbols: list[Loaded]
+    __slots__ = ("_loaded", "_orders", "_pieces", "_root", "crc")
+
+    def __init__(
+        self, pieces: list[bytes], orders: list[list[Key]], root: Loaded, loaded: Mapping[Key, Loaded]
+    ) -> None:
+        self._pieces = pieces
+        self._orders = orders
+        self._root = root
+        self._loaded = loaded
+        crc = 0
+        for piece in pieces:
+            crc = crc32(piece, crc)
+        #: The CRC-32 of the text.
+        self.crc = crc
 
     @property
-    def crc(self) -> int:
-        """The CRC-32 of the text."""
-        return crc32(self.text)
+    def text(self) -> bytes:
+        """The expanded declaration in latin-1, every token followed by one space."""
+        return b"".join(self._pieces)
+
+    @property
+    def symbols(self) -> Iterator[Loaded]:
+        """What the text is made of, in order of completion, the exported symbol last."""
+        for order in self._orders:
+            yield from map(self._loaded.__getitem__, order)
+        yield self._root
+
+
+def finished_expansion(pieces: list[bytes], completed: list[Loaded]) -> Expansion:
+    """What a :meth:`Expander.walk` has given, as an expansion."""
+    root = completed[-1]
+    order = [symbol.key for symbol in completed[:-1]]
+    return Expansion(pieces, [order], root, {symbol.key: symbol for symbol in completed})
 
 
 class _Baseline:
     """A symbol's expansion with nothing visited before.
 
-    ``order`` is the order of completion, ``reach`` the same as a set; ``spans`` has, for every
-    symbol within, the piece of text that it begins with, the one behind its last, and the
-    short form that would stand there.
+    ``spans`` has, for every symbol within, the piece of text that it begins with, the one
+    behind its last, and the short form that would stand there.
     """
 
-    __slots__ = ("_offsets", "_pieces", "order", "reach", "spans", "text")
+    __slots__ = ("offsets", "order", "reach", "spans", "text")
 
     def __init__(self, pieces: list[bytes], spans: dict[Key, tuple[int, int, bytes]], order: list[Key]) -> None:
-        self._pieces = pieces
-        self._offsets: list[int] | None = None
+        self.offsets = [0, *accumulate(map(len, pieces))]
         self.text = b"".join(pieces)
         self.spans = spans
         self.order = order
         self.reach = frozenset(order)
 
-    @property
-    def offsets(self) -> list[int]:
-        """Where each piece begins in the text, and the text's length."""
-        if self._offsets is None:
-            self._offsets = [0, *accumulate(map(len, self._pieces))]
-            self._pieces = []
-        return self._offsets
+    def without(self, visited: Iterable[Key]) -> bytes:
+        """The text with the outermost spans of ``visited`` replaced by their short forms."""
+        spans, offsets, text = self.spans, self.offsets, self.text
+        pieces: list[bytes] = []
+        position = 0
+        for start, end, short in sorted(spans[key] for key in visited):
+            begin = offsets[start]
+            if begin < position:
+                continue
+            pieces.append(text[position:begin])
+            pieces.append(short)
+            position = offsets[end]
+        pieces.append(text[position:])
+        return b"".join(pieces)
+
+
+class _Step(NamedTuple):
+    """What one reference adds: text, symbols in order of completion, and the state afterwards."""
+
+    text: bytes
+    order: list[Key]
+    after: _State
+
+
+class _State:
+    """A set of visited symbols between two references of an export, and the steps from there."""
+
+    __slots__ = ("steps", "visited")
+
+    def __init__(self, visited: frozenset[Key]) -> None:
+        self.visited = visited
+        self.steps: dict[Key, _Step] = {}
 
 
 class Expander:
@@ -152,32 +201,27 @@ class Expander:
         self._lookup = lookup
         self._loaded: dict[Key, Loaded] = {}
         self._baselines: dict[Key, _Baseline] = {}
-        self._texts: dict[tuple[frozenset[Key], Key], bytes] = {}
+        self._begin = _State(frozenset())
+        self._states = {self._begin.visited: self._begin}
 
     def expand(self, exported: Loaded) -> Expansion:
         """Expand an exported symbol."""
         exported = self._loaded.setdefault(exported.key, exported)
         pieces: list[bytes] = []
-        order: list[Key] = []
-        visited: frozenset[Key] = frozenset()
+        orders: list[list[Key]] = []
+        state = self._begin
         for text, key, short, kind in exported.parts:
             pieces.append(text)
             if not key:
                 continue
-            if key in visited:
+            if key in state.visited:
                 pieces.append(short)
                 continue
-            baseline = self._baselines.get(key) or self._baseline(key, kind, short)
-            if visited.isdisjoint(baseline.reach):
-                pieces.append(baseline.text)
-                order += baseline.order
-            else:
-                pieces.append(self._with_visited(key, baseline, visited))
-                order += [reached for reached in baseline.order if reached not in visited]
-            visited |= baseline.reach
-        symbols = list(map(self._loaded.__getitem__, order))
-        symbols.append(exported)
-        return Expansion(b"".join(pieces), symbols)
+            step = state.steps.get(key) or self._step(state, key, kind, short)
+            pieces.append(step.text)
+            orders.append(step.order)
+            state = step.after
+        return Expansion(pieces, orders, exported, self._loaded)
 
     def walk(self, exported: Loaded, begun: list[Loaded], completed: list[Loaded]) -> Iterator[bytes]:
         """The same text piece by piece, each symbol loaded only when the text comes to it.
@@ -212,16 +256,26 @@ class Expander:
             symbol = self._loaded[key] = self._lookup(kind, key.removeprefix("#"))
         return symbol
 
-    def _with_visited(self, key: Key, baseline: _Baseline, visited: frozenset[Key]) -> bytes:
-        text = self._texts.get((visited, key))
-        if text is None:
+    def _step(self, state: _State, key: Key, kind: str, short: bytes) -> _Step:
+        visited = state.visited
+        baseline = self._baselines.get(key)
+        if baseline is None and len(visited) < _WORTH_A_WALK:
+            baseline = self._baseline(key, kind, short)
+        if baseline is not None:
             common = visited & baseline.reach
-            if len(common) * _CUTTING_PAYS < len(baseline.reach):
-                text = _cut(baseline, common)
-            else:
-                text = self._rest(key, set(visited))
-            self._texts[visited, key] = text
-        return text
+            if len(common) * _CUTTING_PAYS <= len(baseline.reach):
+                text = baseline.without(common) if common else baseline.text
+                order = [reached for reached in baseline.order if reached not in common] if common else baseline.order
+                return self._keep_step(state, key, text, order, visited | baseline.reach)
+        pieces, order = self._rest(key, kind, visited)
+        return self._keep_step(state, key, b"".join(pieces), order, visited.union(order))
+
+    def _keep_step(self, state: _State, key: Key, text: bytes, order: list[Key], visited: frozenset[Key]) -> _Step:
+        after = self._states.get(visited)
+        if after is None:
+            after = self._states[visited] = _State(visited)
+        step = state.steps[key] = _Step(text, order, after)
+        return step
 
     def _baseline(self, root: Key, kind: str, short: bytes) -> _Baseline:
         """Walk from ``root`` with nothing visited before.
@@ -253,42 +307,32 @@ class Expander:
         baseline = self._baselines[root] = _Baseline(pieces, spans, order)
         return baseline
 
-    def _rest(self, root: Key, started: set[Key]) -> bytes:
-        """The text of ``root``, whose baseline exists, with all symbols in ``started`` short."""
+    def _rest(self, root: Key, kind: str, visited: frozenset[Key]) -> tuple[list[bytes], list[Key]]:
+        """Walk from ``root`` with all symbols in ``visited`` short: pieces of text, order of completion."""
         loaded = self._loaded
         pieces: list[bytes] = []
         append = pieces.append
+        order: list[Key] = []
+        started = set(visited)
         started.add(root)
-        stack = [iter(loaded[root].parts)]
+        stack = [(root, iter(self._load(root, kind).parts))]
         while stack:
-            for text, key, short, _ in stack[-1]:
+            own_key, rest = stack[-1]
+            for text, key, short, kind in rest:
                 append(text)
                 if key in started:
                     append(short)
                 elif key:
                     started.add(key)
-                    stack.append(iter(loaded[key].parts))
+                    stack.append((key, iter((loaded.get(key) or self._load(key, kind)).parts)))
                     break
             else:
                 stack.pop()
-        return b"".join(pieces)
+                order.append(own_key)
+        return pieces, order
 
 
 # Cutting costs per visited symbol, walking per symbol that is not; measured on real exports.
 _CUTTING_PAYS = 3
-
-
-def _cut(baseline: _Baseline, visited: Iterable[Key]) -> bytes:
-    """The baseline's text with the outermost spans of ``visited`` replaced by their short forms."""
-    spans, offsets, text = baseline.spans, baseline.offsets, baseline.text
-    pieces: list[bytes] = []
-    position = 0
-    for start, end, short in sorted(spans[key] for key in visited):
-        begin = offsets[start]
-        if begin < position:
-            continue
-        pieces.append(text[position:begin])
-        pieces.append(short)
-        position = offsets[end]
-    pieces.append(text[position:])
-    return b"".join(pieces)
+# With fewer symbols visited, a baseline costs hardly more than the walk, and serves again.
+_WORTH_A_WALK = 100

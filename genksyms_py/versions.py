@@ -15,7 +15,7 @@ from typing import NamedTuple
 from genksyms_py.dialects import Dialect
 from genksyms_py.errors import UnversionableSymbolError
 from genksyms_py.exact_parser import ExactParser
-from genksyms_py.expansion import Expander, Expansion, Loaded, key_of
+from genksyms_py.expansion import Expander, Expansion, Loaded, finished_expansion, key_of
 from genksyms_py.messages import Location, Message
 from genksyms_py.pieces import IrregularError, LostDeclaration, lost_declaration
 from genksyms_py.symbol_table import KIND_WORDS, TAG_KINDS, Symbol, SymbolTable, unknown_definition
@@ -256,7 +256,7 @@ class _ExactRun:
             return
         self._visited.add(completed)
         self._result.versions.append(
-            SymbolVersion(name, Expansion(b"".join(pieces), completed), self._origin)
+            SymbolVersion(name, finished_expansion(pieces, completed), self._origin)
         )
         self._report_changes(name, begun)
         if dump is not None:
