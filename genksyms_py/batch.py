@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,6 +88,8 @@ def run_batch(
             if collected:
                 gc.enable()
         return
+    from concurrent.futures import ProcessPoolExecutor  # not needed by a single process
+
     blocks = [paths[start : start + _FILES_AT_A_TIME] for start in range(0, len(paths), _FILES_AT_A_TIME)]
     with ProcessPoolExecutor(
         min(jobs, len(blocks)), initializer=_begin_process, initargs=(dialect, root, symtypes_directory, strict)

@@ -10,7 +10,6 @@ import os
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from genksyms_py.atomic_output import write_atomically
-from genksyms_py.batch import run_batch
 from genksyms_py.command_options import OwnOptions, long_options, own_options, short_options, usage
 from genksyms_py.crc_lines import crc_line, modversions_header
 from genksyms_py.dialects import Dialect, choose_dialect
@@ -169,7 +167,10 @@ def _unit_versions(source: bytes, settings: Settings, own: OwnOptions, dialect: 
     reference = settings.reference if settings.reference is not None and _has_content(settings.reference) else None
     if not (settings.debug or settings.dump or settings.warnings or reference):
         versioner = Versioner(
-            dialect, wants_symtypes=bool(settings.dump_types) or own.strict, notes_errors=own.strict
+            dialect,
+            wants_symtypes=bool(settings.dump_types) or own.strict,
+            notes_errors=own.strict,
+            remembers=False,
         )
         return versioner.unit_versions(source)
     references = []
@@ -204,6 +205,8 @@ def _tell_definition(symbol: Symbol) -> None:
 
 def _batch(own: OwnOptions, dialect: Dialect) -> int:
     """Many units; CRCs to standard output, progress and failures to standard error."""
+    from genksyms_py.batch import run_batch  # with multiprocessing, too long to load for one unit
+
     paths = _listed_files(own)
     progress = _Progress(len(paths)) if os.isatty(2) else None
     status = 0
@@ -290,8 +293,9 @@ def _check_writable(path: str) -> None:
         if os.path.exists(path):
             os.close(os.open(path, os.O_WRONLY))
         else:
-            with tempfile.TemporaryFile(dir=os.path.dirname(path) or "."):
-                pass
+            probe = f"{path}.{os.getpid()}"
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            os.unlink(probe)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from None
 

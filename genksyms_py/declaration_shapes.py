@@ -222,4 +222,4 @@ SHADOWING_PAIRS = {"A": ("*T",), "B": ("*T", "TT", "bT")}
 INNERMOST_BODY = re.compile(r"([ZzWw])([^ZzWw}]*+)\}")
 #: One declaration: up to the first ``;`` or function body outside every compound's body.
 #: With a compound's bare keyword in it, a brace phrase need not be a function body.
-ONE_DECLARATION = re.compile(rf"(?:[^;GSZzWw}}!]++|{_body(12)})*+(?:[;G]|S(?:[^;ZzWw}}!]++|{_body(12)})*+;)")
+ONE_DECLARATION = re.compile(rf"(?:[^;GSZzWw}}!]++|{_body(6)})*+(?:[;G]|S(?:[^;ZzWw}}!]++|{_body(6)})*+;)")

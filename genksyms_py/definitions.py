@@ -162,7 +162,10 @@ class _Reading:
         enumerator_state: tuple[int, tuple[str, ...] | None],
     ) -> None:
         self._front_end = front_end
-        self._tokens = coarse_tokens().findall(declaration.text)
+        tokens = coarse_tokens().findall(declaration.text)
+        if len(tokens) != len(declaration.shape):
+            tokens = coarse_tokens(deep=True).findall(declaration.text)
+        self._tokens = tokens
         self._shape = declaration.shape
         self._in_source = declaration.in_source
         self._position = 0

@@ -33,7 +33,7 @@ from genksyms_py.dialects import Dialect
 from genksyms_py.exact_parser import FragmentResult, SyntaxErrorRecord, parse_fragment
 from genksyms_py.expansion import Loaded
 from genksyms_py.messages import Location
-from genksyms_py.token_classes import TokenClasses, coarse_tokens
+from genksyms_py.token_classes import OPEN, TokenClasses, coarse_tokens
 
 # line marker, less the "\n# " that the text was split at:
 #   number " " "\"" file "\"" [flags] ("\n" | end of the piece)
@@ -119,6 +119,7 @@ class Piece:
         "exports",
         "file",
         "in_source",
+        "is_deep",
         "lost",
         "names",
         "rest",
@@ -133,6 +134,7 @@ class Piece:
         self._anchors = anchors
         self.file = anchors[0][1]
         self.in_source = in_source
+        self.is_deep = False
         self.declared: dict[str, Declaration] = {}
         self.typedefs: dict[str, str] = {}
         self.enumerators: tuple[str, ...] = ()
@@ -157,18 +159,14 @@ class Piece:
 
     def offset_of(self, index: int) -> int:
         """Where the coarse token of that index begins in the source."""
-        return token_offset(self.source, index)
+        tokens = coarse_tokens(deep=self.is_deep).finditer(self.source)
+        return next(islice(tokens, index, None)).start()
 
     def anchors_from(self, offset: int) -> tuple[tuple[int, str, int], ...]:
         """The anchors of the text from ``offset`` on: where which line of which file begins."""
         place = self.location_at(offset)
         later = [(begin - offset, file, line) for begin, file, line in self._anchors if begin > offset]
         return ((0, place.file, place.line), *later)
-
-
-def token_offset(source: str, index: int) -> int:
-    """Where the coarse token of that index begins."""
-    return next(islice(coarse_tokens().finditer(source), index, None)).start()
 
 
 def piece_text(raw: bytes) -> str:
@@ -190,7 +188,7 @@ class PieceAnalyser:
 
     ``typedefs`` and ``enumerators`` are the names declared so far; the typedefs that a piece
     declares are entered in ``classes``.  ``notes_errors``: even errors of known effect go to
-    the exact parser, which tells where they are.
+    the exact parser, which tells where they are.  ``remembers``: pieces will serve other units.
     """
 
     def __init__(
@@ -200,8 +198,11 @@ class PieceAnalyser:
         classes: TokenClasses,
         typedefs: Set[str],
         enumerators: Set[str],
+        *,
         notes_errors: bool,
+        remembers: bool,
     ) -> None:
+        self._remembers = remembers
         self._notes_errors = notes_errors
         self._dialect = dialect
         self._shapes = shapes
@@ -218,6 +219,10 @@ class PieceAnalyser:
         source = piece.source
         tokens = self._tokens = coarse_tokens().findall(source)
         self._letters = "".join(map(self._classes.__getitem__, tokens))
+        if OPEN in self._letters:
+            piece.is_deep = True
+            tokens = self._tokens = coarse_tokens(deep=True).findall(source)
+            self._letters = "".join(map(self._classes.__getitem__, tokens))
         self._enumerators = []
         self._enums = []
         exports: list[tuple[str, int]] = []
@@ -247,11 +252,12 @@ class PieceAnalyser:
             elif verdict is not Verdict.NOTHING and (verdict is not Verdict.LOST or self._notes_errors):
                 end = self._exactly(piece, source, position, end)
             position = end
-        self._note_classes(piece)
+        if self._remembers:
+            self._note_classes(piece)
         piece.exports = tuple(exports)
         piece.enums = tuple(self._enums)
         if position < len(tokens):
-            offset = token_offset(source, position)
+            offset = piece.offset_of(position)
             piece.rest = source[offset:]
             piece.rest_anchors = piece.anchors_from(offset)
         return source
@@ -333,14 +339,14 @@ class PieceAnalyser:
         An error may run into the following declarations.  If it does not come to rest soon,
         the unit is for the exact parser as a whole.
         """
-        first = token_offset(source, start)
+        first = piece.offset_of(start)
         place = piece.location_at(first)
         asked: dict[str, str | None] = {} if piece.surroundings is None else piece.surroundings
         scope = _Surroundings(self._typedefs, self._unit_enumerators, piece.typedefs, self._enumerators, asked)
         for _ in range(_EXACT_REACH):
             if "e" in self._letters[start:end]:
                 break  # export markers act at once; a fragment cannot
-            last = token_offset(source, end - 1) + len(self._tokens[end - 1])
+            last = piece.offset_of(end - 1) + len(self._tokens[end - 1])
             text = source[first:last]
             result = parse_fragment(
                 self._dialect, text, scope, in_source=piece.in_source, line=place.line, file=place.file

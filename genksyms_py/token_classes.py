@@ -97,32 +97,44 @@ def _nested(opening: str, closing: str, plain: str, depth: int) -> str:
 
 
 # A phrase counts only its own kind of bracket; an expression counts all three kinds alike.
-# What is nested deeper than this falls apart into OTHER tokens, which no regular
-# declaration has, and so reaches the exact parser.
-_PARENTHESES = _nested(r"\(", r"\)", "()", 48)
-_BRACES = _nested(r"\{", r"\}", "{}", 32)
-_BRACKETS = _nested(r"\[", r"\]", r"\[\]", 5)
-_ANY_NESTING = _nested(r"[(\[{]", r"[)\]}]", r"\[\](){}", 48)
-_EXPRESSION = rf"(?:[^\[\](){{}}\"',;]++|{_STRING}|{_CHARACTER}|{_ANY_NESTING})*+(?=[,;}}])"
+# What is nested deeper than an expression looks falls apart, beginning with an OPEN token.
 _IDENTIFIER = r"[A-Za-z_$][\w$]*+"
 _COMPOUND = r"(?:struct|union|enum)(?![\w$])"
 _NO_ATTRIBUTE = r"(?!__attribute(?:__)?(?![\w$]))"
 
 
+# Levels of parentheses, braces, brackets and mixed nesting that the expressions look into.
+# Compiling takes time by the level, and hardly any text needs the deep ones.
+_SHALLOW = (9, 12, 3, 8)
+_DEEP = (48, 32, 5, 48)
+
+
+def coarse_tokens(*, deep: bool = False) -> re.Pattern[str]:
+    """The expression whose ``findall`` gives the coarse tokens of marker-free text.
+
+    ``deep``: for text in which the other one left an :data:`OPEN` token.
+    """
+    return _coarse_tokens(_DEEP if deep else _SHALLOW)
+
+
 @cache
-def coarse_tokens() -> re.Pattern[str]:
-    """The expression whose ``findall`` gives the coarse tokens of marker-free text."""
+def _coarse_tokens(levels: tuple[int, int, int, int]) -> re.Pattern[str]:
+    parentheses = _nested(r"\(", r"\)", "()", levels[0])
+    braces = _nested(r"\{", r"\}", "{}", levels[1])
+    brackets = _nested(r"\[", r"\]", r"\[\]", levels[2])
+    any_nesting = _nested(r"[(\[{]", r"[)\]}]", r"\[\](){}", levels[3])
+    expression = rf"(?:[^\[\](){{}}\"',;]++|{_STRING}|{_CHARACTER}|{any_nesting})*+(?=[,;}}])"
     return re.compile(
         rf"{_COMPOUND}{SPACE}*+(?:{_NO_ATTRIBUTE}{_IDENTIFIER}{SPACE}*+\{{?|\{{)"
-        rf"|__attribute(?:__)?{SPACE}*+{_PARENTHESES}"
-        rf"|(?:asm|__asm__|__asm)(?:{SPACE}++(?:volatile|__volatile__|goto|inline))*+{SPACE}*+{_PARENTHESES}"
-        rf"|_Static_assert{SPACE}*+{_PARENTHESES}"
-        rf"|(?:__)?typeof(?:__)?(?:_unqual(?:__)?)?{SPACE}*+(?=\({SPACE}*+[^A-Za-z_$ \t\n\r\f\v]){_PARENTHESES}"
+        rf"|__attribute(?:__)?{SPACE}*+{parentheses}"
+        rf"|(?:asm|__asm__|__asm)(?:{SPACE}++(?:volatile|__volatile__|goto|inline))*+{SPACE}*+{parentheses}"
+        rf"|_Static_assert{SPACE}*+{parentheses}"
+        rf"|(?:__)?typeof(?:__)?(?:_unqual(?:__)?)?{SPACE}*+(?=\({SPACE}*+[^A-Za-z_$ \t\n\r\f\v]){parentheses}"
         rf"|{_IDENTIFIER}"
         rf"|[*(),;}}]"
-        rf"|{_BRACES}"
-        rf"|{_BRACKETS}"
-        rf"|(?:=(?!=)|:){_EXPRESSION}"
+        rf"|{braces}"
+        rf"|{brackets}"
+        rf"|(?:=(?!=)|:){expression}"
         rf"|\.\.\."
         rf"|[^ \t\n\r\f\v]",
         re.ASCII,

@@ -49,10 +49,14 @@ class Export(NamedTuple):
 
 
 class UnitReader:
-    """Reads units of one dialect and remembers their pieces, so that each further unit is cheaper."""
+    """Reads units of one dialect and remembers their pieces, so that each further unit is cheaper.
 
-    def __init__(self, dialect: Dialect, *, notes_errors: bool = False) -> None:
+    ``remembers=False`` is for a single unit: nothing is noted that only a further one would need.
+    """
+
+    def __init__(self, dialect: Dialect, *, notes_errors: bool = False, remembers: bool = True) -> None:
         self.dialect = dialect
+        self.remembers = remembers
         self.notes_errors = notes_errors
         self.declaration_reader = DeclarationReader(dialect, FrontEnd())
         self.shapes = shapes_of(dialect)
@@ -87,7 +91,8 @@ class _Reading:
             self._classes,
             self._typedefs,
             self._enumerators,
-            reader.notes_errors,
+            notes_errors=reader.notes_errors,
+            remembers=reader.remembers,
         )
         self._row: list[Piece] = []
 
@@ -119,6 +124,8 @@ class _Reading:
     def _fitting(self, variants: Iterable[Piece]) -> Piece | None:
         """The variant that this unit would give again."""
         typedefs = self._typedefs
+        if not self._reader.remembers:
+            return None
         for piece in variants:
             if (
                 piece.in_source == (piece.file == self._source_file)

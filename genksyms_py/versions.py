@@ -110,14 +110,17 @@ class _Visited:
 class Versioner:
     """Computes the symbol versions of units of one dialect; each further unit profits from the earlier ones.
 
-    ``wants_symtypes`` and ``notes_errors`` say what is asked for beside the CRCs.
+    ``wants_symtypes`` and ``notes_errors`` say what is asked for beside the CRCs;
+    ``remembers=False`` saves time and memory where there is only one unit.
     """
 
-    def __init__(self, dialect: Dialect, *, wants_symtypes: bool = False, notes_errors: bool = False) -> None:
+    def __init__(
+        self, dialect: Dialect, *, wants_symtypes: bool = False, notes_errors: bool = False, remembers: bool = True
+    ) -> None:
         self.dialect = dialect
         self._wants_symtypes = wants_symtypes
         self._notes_errors = notes_errors
-        self._reader = UnitReader(dialect, notes_errors=notes_errors)
+        self._reader = UnitReader(dialect, notes_errors=notes_errors, remembers=remembers)
 
     def unit_versions(self, source: bytes) -> UnitVersions:
         """The versions of all symbols that a preprocessed unit exports."""

@@ -142,18 +142,28 @@ class ElfImage:
         headers = list(header.iter_unpack(self._view[offset:end]))
         if names_index >= count:
             raise ObjectFileError(self.path, f"section name table has index {names_index} of {count} sections")
-        self.sections = self._named(headers, names_index)
-        self.section_index: dict[str, int] = {}
-        sections = self.sections
-        for index in range(1, count):
-            section = sections[index]
-            if section.type != SHT_NOBITS and section.offset > size:
+        sections = self.sections = self._named(headers, names_index)
+        names = [section.name for section in sections]
+        self.section_index = dict(zip(names, range(count), strict=True))
+        if self.section_index[names[0]] == 0:
+            del self.section_index[names[0]]
+        modinfo = self.section_index.get(".modinfo", 0)
+        if (
+            max([section.offset for section in sections]) > size
+            or sections[modinfo].type == SHT_NOBITS
+            or names.count(".modinfo") > 1
+        ):
+            self._check_places()
+
+    def _check_places(self) -> None:
+        """Find the first section, but for section 0, that does not lie in the file though it should."""
+        for section in self.sections[1:]:
+            if section.type != SHT_NOBITS and section.offset > len(self._data):
                 raise MalformedObjectError(
-                    self.path, TRUNCATED_SECTION, offset=section.offset, header_size=layout.header_size
+                    self.path, TRUNCATED_SECTION, offset=section.offset, header_size=self.layout.header_size
                 )
             if section.type == SHT_NOBITS and section.name == ".modinfo":
                 raise MalformedObjectError(self.path, NOBITS_MODINFO)
-            self.section_index[section.name] = index
 
     def _named(self, headers: list[tuple[int, ...]], names_index: int) -> list[Section]:
         names_header = headers[names_index]

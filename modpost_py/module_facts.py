@@ -107,15 +107,26 @@ class ModuleFacts:
         """Whether this is the kernel itself: its name is ``vmlinux`` and nothing else."""
         return self.name == "vmlinux"
 
-    def __getstate__(self) -> dict[str, object]:
-        """The facts, with the names of unresolved symbols joined: they are most of what a process hands on."""
-        state: dict[str, object] = {field: getattr(self, field) for field in self.__slots__}
-        state["unresolved"] = "\0".join([name for name, _ in self.unresolved])
-        state["weak"] = [is_weak for _, is_weak in self.unresolved] if self.unresolved else None
-        return state
+    def __getstate__(self) -> tuple[object, ...]:
+        """The facts for another process; names and aliases, which are most of them, as one text each."""
+        unresolved = "\0".join([name for name, _ in self.unresolved]) if self.unresolved else None
+        weak = bytes([is_weak for _, is_weak in self.unresolved])
+        aliases = "\0".join([text for alias in self.aliases for text in alias]) if self.aliases else None
+        others = tuple([getattr(self, field) for field in _HANDED_ON_AS_THEY_ARE])
+        return unresolved, weak, aliases, others
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        names, weak = state.pop("unresolved"), state.pop("weak")
-        for field, value in state.items():
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        unresolved, weak, aliases, others = state
+        for field, value in zip(_HANDED_ON_AS_THEY_ARE, others, strict=True):
             setattr(self, field, value)
-        self.unresolved = list(zip(names.split("\0"), weak, strict=True)) if weak else []
+        names = unresolved.split("\0") if unresolved is not None else []
+        self.unresolved = list(zip(names, map(bool, weak), strict=True))
+        self.aliases = []
+        if aliases is not None:
+            from modpost_py.device_tables import Alias
+
+            texts = aliases.split("\0")
+            self.aliases = list(map(Alias, texts[::2], texts[1::2]))
+
+
+_HANDED_ON_AS_THEY_ARE = tuple(field for field in ModuleFacts.__slots__ if field not in ("unresolved", "aliases"))

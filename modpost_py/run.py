@@ -136,7 +136,7 @@ class Run:
             export = add(FoundExport(line.symbol, kind, line.namespace), module, reporters[module])
             export.crc = line.crc
             export.is_static = False
-            if by_symbol:
+            if by_symbol and (export.namespace != line.namespace or line.symbol.startswith(".")):
                 self._take_namespace(FoundNamespace(line.symbol, line.namespace), line.namespace)
 
     def _owner(self, dump: str, name: str) -> Module:

@@ -146,7 +146,8 @@ CASES = [
          "6.12": E + "Can't open filenames file missing: No such file or directory"}, modules=(), options="-T missing"),
     # --- modinfo and symbols
     Case("missing-license", ALL, {"5.10": W + "missing MODULE_LICENSE() in drivers/foo.o\n",
-         "6.1": E + "missing MODULE_LICENSE() in drivers/foo.o\n", "7.3": E + "drivers/foo.ko: missing MODULE_LICENSE()\n"},
+         "6.1": E + "missing MODULE_LICENSE() in drivers/foo.o\n",
+         "7.3": E + "drivers/foo.ko: missing MODULE_LICENSE()\n"},
          modules=[ModuleSpec("drivers/foo", modinfo=["description=x"])], options="-i dump", files=KNOWN,
          status={"5.10": 0, "6.1": 1}),
     Case("missing-description", SINCE_6_12, {"6.12": W + "missing MODULE_DESCRIPTION() in drivers/foo.o\n",
@@ -207,7 +208,8 @@ CASES = [
          modules=[_with_export("shared", crc=None)], options="-m -M -i dump",
          files={"dump": DUMP.replace("printk", "module_layout")}, status={"5.10": 0}),
     Case("symbol-without-crc", ALL, {
-         "5.10": W + f'EXPORT symbol "shared" [drivers/foo.ko] {NO_CRC}' + W + '"shared" [drivers/bar.ko] has no CRC!\n',
+         "5.10": W + f'EXPORT symbol "shared" [drivers/foo.ko] {NO_CRC}'
+         + W + '"shared" [drivers/bar.ko] has no CRC!\n',
          "6.1": W + f'EXPORT symbol "shared" [drivers/foo.ko] {NO_CRC}Is "shared" {PROTOTYPED}'
          + W + '"shared" [drivers/bar.ko] has no CRC!\n',
          "7.3": W + f"drivers/foo.ko: EXPORT symbol 'shared' {NO_CRC}Is 'shared' {PROTOTYPED}"
@@ -276,7 +278,8 @@ CASES = [
     Case("output-truncated", ("6.1", "7.2", "7.3"), {
          "6.1": "FATAL: modpost: buf_printf output truncated for string "
          f"SYMBOL_CRC({'l' * 488}: 531 bytes needed, 500 available\n",
-         "7.2": E + f"buf_printf output truncated for string KSYMTAB_FUNC({'l' * 486}: 521 bytes needed, 500 available\n"},
+         "7.2": E + "buf_printf output truncated for string "
+         f"KSYMTAB_FUNC({'l' * 486}: 521 bytes needed, 500 available\n"},
          modules=[_with_export("l" * 500)], options="-m -M -i dump",
          files={"dump": DUMP.replace("printk", "module_layout")}),
 ]  # fmt: skip
