@@ -211,6 +211,27 @@ def _unusable_file(diagnostic: Diagnostic, explainer: Explainer) -> Iterator[str
         yield "a kernel tree has it after make, a headers package ships it; make modules_prepare does not make it"
 
 
+def _damaged(diagnostic: Diagnostic, explainer: Explainer) -> Iterator[str]:
+    """What the headers say, read leniently: the wrong file is likelier than a broken one."""
+    found = _elf_header(diagnostic.path or "")
+    if found is not None:
+        yield f"the file is {found}; modpost takes the relocatable object of a module ({diagnostic.path}),"
+        yield "complete, as the linker wrote it: build it again"
+
+
+def _elf_header(path: str) -> str | None:
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        with open(to_path(path), "rb") as stream:
+            image = ELFFile(stream)
+            order = "little" if image.little_endian else "big"
+            return f"{image['e_type']} for {image['e_machine']}, {image.elfclass} bits, {order}-endian"
+    except (OSError, ELFError, ValueError, ArithmeticError, LookupError):
+        return None
+
+
 def _dump_parse_error(diagnostic: Diagnostic, explainer: Explainer) -> Iterator[str]:
     yield f"a line of {diagnostic.values.get('file')} has not the form CRC, symbol, module, kind, name space, with tabs"
     yield "between them; dumps of kernels before 5.8 had other columns"
@@ -231,6 +252,11 @@ _EXPLANATIONS: dict[str, Callable[[Diagnostic, Explainer], Iterator[str]]] = {
     "module-name-too-long": _name_too_long,
     "section-mismatch": _section_mismatch,
     "unusable-file": _unusable_file,
+    "not-relocatable": _damaged,
+    "section-headers-outside": _damaged,
+    "truncated-section": _damaged,
+    "no-symtab": _damaged,
+    "damaged-object": _damaged,
     "dump-parse-error": _dump_parse_error,
 }
 

@@ -18,6 +18,7 @@ import os
 from array import array
 from collections.abc import Sequence
 
+from modpost_py import elf_names
 from modpost_py.core_messages import BAD_SYMTAB_SHNDX_LINK, NO_SYMTAB
 from modpost_py.elf_constants import (
     EM_MIPS,
@@ -95,6 +96,16 @@ class ObjectFile:
         """
         text = os.fsencode(path).decode("latin-1")
         return cls(text, map_file(text), only_relocatable)
+
+    @property
+    def machine_name(self) -> str:
+        """The name of ``machine``: ``EM_X86_64``, ``EM_AARCH64``..."""
+        return elf_names.machine_name(self.machine)
+
+    @property
+    def type_name(self) -> str:
+        """The name of ``type``: ``ET_REL``, ``ET_EXEC``, ``ET_DYN``..."""
+        return elf_names.file_type_name(self.type)
 
     def relocations(self, index: int) -> Relocations:
         """The entries of the REL or RELA section ``index``; raises :class:`ObjectFileError` if it is cut off."""

@@ -14,6 +14,7 @@ from modpost_py.dialects import dialect_of
 from modpost_py.explain import explained, explanation_text
 from modpost_py.near_names import near_names
 from modpost_py.run import Run, RunResult
+from tests.modpost.elf_writer import EM_PPC, ET_EXEC, ElfWriter
 from tests.modpost.module_writer import ExportSpec, ModuleSpec, write_files
 from tests.modpost.running import inside
 
@@ -145,6 +146,20 @@ def test_no_crc(tmp_path: Path) -> None:
     lines = run_and_explain(tmp_path, "6.12", modules, "-M -m -i dump").splitlines()
     assert "    genksyms gave no CRC for x: no line '#SYMVER x 0x...' in the module's .cmd files" in lines
     assert "    lib exports it without a CRC; the module will not be checked for it when it is loaded" in lines
+
+
+def test_wrong_file(tmp_path: Path) -> None:
+    """Check that an executable in an object's place is called by its kind."""
+    write_files(tmp_path, {"foo.o": ElfWriter(32, "big", EM_PPC, ET_EXEC).bytes()})
+    dialect = dialect_of("6.12")
+    with inside(tmp_path):
+        options = parse(["foo.o"], dialect)
+        text = explanation_text(explained(Run(options, dialect).execute(), options, dialect))
+    assert text.splitlines()[:2] == [
+        "explain: foo.o: not relocatable object.",
+        "    the file is ET_EXEC for EM_PPC, 32 bits, big-endian; "
+        "modpost takes the relocatable object of a module (foo.o),",
+    ]
 
 
 def test_nothing_to_explain(tmp_path: Path) -> None:

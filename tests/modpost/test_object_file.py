@@ -13,7 +13,7 @@ import pytest
 from elftools.elf import enums
 from elftools.elf.elffile import ELFFile
 
-from modpost_py import elf_constants
+from modpost_py import elf_constants, elf_names
 from modpost_py.errors import FileError, NotElfError, ObjectFileError
 from modpost_py.object_file import FIRST_SPECIAL_SECTION, ObjectFile
 from tests.modpost.elf_writer import (
@@ -144,6 +144,16 @@ def test_errors_of_reading(tmp_path: Path) -> None:
         ObjectFile.read(tmp_path / "text.o")
     with pytest.raises(FileError, match=r"none\.o: No such file or directory$"):
         ObjectFile.read(tmp_path / "none.o")
+
+
+def test_names() -> None:
+    """Check the names of an object's numbers, and that a number without name is shown as it is."""
+    ours = ObjectFile("x.o", sample(64, "big", EM_S390))
+    assert (ours.machine_name, ours.type_name) == ("EM_S390", "ET_REL")
+    assert elf_names.section_type_name(8) == "SHT_NOBITS"
+    assert elf_names.symbol_type_name(2) == "STT_FUNC"
+    assert elf_names.binding_name(2) == "STB_WEAK"
+    assert elf_names.machine_name(64999) == "64999"
 
 
 def test_constants() -> None:
