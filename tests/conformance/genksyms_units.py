@@ -105,8 +105,8 @@ def run_batch(kernel: str, root: Path, units: Sequence[str], output: Path) -> Ba
     return Batch(versions, done.stderr.decode("latin-1"), done.returncode, output / "symtypes")
 
 
-def compare_kernel(units: UnitSet, packages: KernelPackages) -> Iterator[str]:
-    """Differences between ours and the C tool on a set; prints what was compared."""
+def compare_kernel(units: UnitSet, packages: KernelPackages, report: list[str]) -> Iterator[str]:
+    """Differences between ours and the C tool on a set; what was compared is added to ``report``."""
     genksyms = packages.genksyms
     with tempfile.TemporaryDirectory() as temporary:
         root, output = Path(temporary) / "units", Path(temporary) / "ours"
@@ -124,10 +124,9 @@ def compare_kernel(units: UnitSet, packages: KernelPackages) -> Iterator[str]:
         singles = units.paths[::step][:_SINGLE_RUNS]
         for unit in singles:
             yield from _single_differences(packages, root / unit, unit)
-    print(
+    report.append(
         f"{units.name}: {len(units.paths)} units, {sum(map(len, expected.values()))} CRCs, "
-        f"{len(runs)} symtypes files, {len(singles)} single runs compared",
-        flush=True,
+        f"{len(runs)} symtypes files, {len(singles)} single runs"
     )
 
 
@@ -198,7 +197,7 @@ def _shipped(expected: dict[str, Versions], exports: dict[str, Export]) -> str:
     return f"{text}; not {', '.join(others[:10])}" if others else text
 
 
-def compare_recorded(directory: Path) -> Iterator[str]:
+def compare_recorded(directory: Path, report: list[str]) -> Iterator[str]:
     """Differences between ours and recorded results: CRCs in a table, symtypes files in an archive."""
     expected: dict[str, Versions] = {}
     for line in (directory / "6.1-amd64.expected.tsv").read_text().splitlines():
@@ -219,9 +218,8 @@ def compare_recorded(directory: Path) -> Iterator[str]:
         batch = run_batch(_RECORDED_KERNEL, root, units, output)
         yield from _batch_differences(batch, {unit: expected.get(unit, []) for unit in units}, symtypes)
         yield from (f"{unit}: recorded, but not in the archive" for unit in expected.keys() - set(units))
-    print(
-        f"recorded: {len(units)} units, {sum(map(len, expected.values()))} CRCs, {len(symtypes)} symtypes files",
-        flush=True,
+    report.append(
+        f"recorded: {len(units)} units, {sum(map(len, expected.values()))} CRCs, {len(symtypes)} symtypes files"
     )
 
 
@@ -231,17 +229,17 @@ def _excluded() -> set[str]:
     return {line.split("\t")[0] for line in table.read_text().splitlines()} if table.is_file() else set()
 
 
-def _differences(parsed: argparse.Namespace) -> Iterator[str]:
+def _differences(parsed: argparse.Namespace, report: list[str]) -> Iterator[str]:
     if shutil.which("zstd") is None:
         raise NotAvailable("zstd is not installed")
     if parsed.what == "recorded":
         if not (_RECORDED / "6.1-amd64.tar.zst").is_file():
             raise NotAvailable("the recorded units do not lie beside this repository")
-        yield from compare_recorded(_RECORDED)
+        yield from compare_recorded(_RECORDED, report)
     else:
         packages = KernelPackages(KERNELS[parsed.what], parsed.architecture)
         excluded = _excluded() if (parsed.what, parsed.architecture) == (_RECORDED_KERNEL, "amd64") else set()
-        yield from compare_kernel(unit_set(packages, parsed.count, excluded), packages)
+        yield from compare_kernel(unit_set(packages, parsed.count, excluded), packages, report)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -252,13 +250,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("count", nargs="?", type=int, default=40)
     parsed = parser.parse_args(arguments)
     count = 0
+    report: list[str] = []
     try:
-        for count, difference in enumerate(_differences(parsed), 1):
+        for count, difference in enumerate(_differences(parsed, report), 1):
             if count <= _SHOWN_DIFFERENCES:
                 print(f"DIFFERENCE: {difference}", flush=True)
     except NotAvailable as error:
         print(f"NOT RUN: genksyms {parsed.what} {parsed.architecture}: {error}", flush=True)
-    print(f"{count} differences", flush=True)
+    print("; ".join([*report, f"{count} differences"]), flush=True)
     return 1 if count else 0
 
 
