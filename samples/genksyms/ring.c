@@ -3,7 +3,7 @@
 
 int ring_put(struct ring *ring, const void *data)
 {
-	ring->page = (struct page *)data;
+	ring->slots[0] = (struct page *)data;
 	return ring->state == RING_FULL;
 }
 EXPORT_SYMBOL(ring_put);

@@ -8,7 +8,7 @@ typedef unsigned int u32;
 struct ring {
 	u32 head, tail;
 	enum ring_state state;
-	struct page *page;
+	struct page *slots[RING_FULL];
 };
 
 int ring_put(struct ring *ring, const void *data);
