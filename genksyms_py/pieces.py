@@ -218,11 +218,11 @@ class PieceAnalyser:
         """Fill ``piece`` from its text, and return that.  Raises :class:`IrregularError`."""
         source = piece.source
         tokens = self._tokens = coarse_tokens().findall(source)
-        self._letters = "".join(map(self._classes.__getitem__, tokens))
+        self._letters = self._classes.letters(tokens)
         if OPEN in self._letters:
             piece.is_deep = True
             tokens = self._tokens = coarse_tokens(deep=True).findall(source)
-            self._letters = "".join(map(self._classes.__getitem__, tokens))
+            self._letters = self._classes.letters(tokens)
         self._enumerators = []
         self._enums = []
         exports: list[tuple[str, int]] = []
@@ -290,12 +290,12 @@ class PieceAnalyser:
         rest = None
         for name in names:
             piece.typedefs[intern(name)] = "T"
-            if self._classes.get(name) != "T":
-                self._classes[name] = "T"
+            if not self._classes.is_typedef(name):
+                self._classes.enter_typedefs([name])
                 if rest is None:
                     rest = self._tokens[end:]
                 if name in rest:
-                    self._letters = self._letters[:end] + "".join(map(self._classes.__getitem__, rest))
+                    self._letters = self._letters[:end] + self._classes.letters(rest)
 
     def _compound(self, piece: Piece, shape: str, start: int, end: int) -> Verdict:
         """A declaration with compounds' bodies: judge it, and enter its tags and constants."""

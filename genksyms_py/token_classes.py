@@ -16,6 +16,7 @@ found out about a shape holds for all declarations that have it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from genksyms_py.dialects import Dialect
@@ -36,7 +37,7 @@ TYPE_NAME = "T"
 IDENTIFIER = "I"
 DOTS = "."
 # Classes of coarse tokens.
-ATTRIBUTE = "A"  # __attribute__((...))
+ATTRIBUTE = "A"  # __attribute__((...)), or several
 ASM = "M"  # asm volatile ("...")
 STATIC_ASSERT = "V"  # _Static_assert(...)
 COMPOUND_REFERENCE = "R"  # struct page
@@ -77,7 +78,7 @@ _OPENS = {
     ("union", False): ANONYMOUS_OPEN,
     ("enum", False): ANONYMOUS_ENUM_OPEN,
 }
-_PHRASE_STARTS = {"[": BRACKET, "=": INITIALISER, ":": WIDTH, '"': OPEN, "'": OPEN}
+_PHRASE_STARTS = {"{": BODY, "[": BRACKET, "=": INITIALISER, ":": WIDTH, '"': OPEN, "'": OPEN}
 _SELF_CLASSES = frozenset("*(),;}")
 _IDENTIFIER_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$")
 
@@ -124,14 +125,17 @@ def _coarse_tokens(levels: tuple[int, int, int, int]) -> re.Pattern[str]:
     brackets = _nested(r"\[", r"\]", r"\[\]", levels[2])
     any_nesting = _nested(r"[(\[{]", r"[)\]}]", r"\[\](){}", levels[3])
     expression = rf"(?:[^\[\](){{}}\"',;]++|{_STRING}|{_CHARACTER}|{any_nesting})*+(?=[,;}}])"
+    attribute = rf"__attribute(?:__)?{SPACE}*+{parentheses}"
     return re.compile(
-        rf"{_COMPOUND}{SPACE}*+(?:{_NO_ATTRIBUTE}{_IDENTIFIER}{SPACE}*+\{{?|\{{)"
-        rf"|__attribute(?:__)?{SPACE}*+{parentheses}"
+        # Most tokens are words that begin nothing in particular, or punctuation: these come first.
+        rf"[b-df-rv-zA-Z$][\w$]*+"
+        rf"|[*(),;}}]"
+        rf"|{_COMPOUND}{SPACE}*+(?:{_NO_ATTRIBUTE}{_IDENTIFIER}{SPACE}*+\{{?|\{{)"
+        rf"|{attribute}(?:{SPACE}*+{attribute})*+"
         rf"|(?:asm|__asm__|__asm)(?:{SPACE}++(?:volatile|__volatile__|goto|inline))*+{SPACE}*+{parentheses}"
         rf"|_Static_assert{SPACE}*+{parentheses}"
         rf"|(?:__)?typeof(?:__)?(?:_unqual(?:__)?)?{SPACE}*+(?=\({SPACE}*+[^A-Za-z_$ \t\n\r\f\v]){parentheses}"
         rf"|{_IDENTIFIER}"
-        rf"|[*(),;}}]"
         rf"|{braces}"
         rf"|{brackets}"
         rf"|(?:=(?!=)|:){expression}"
@@ -141,7 +145,7 @@ def _coarse_tokens(levels: tuple[int, int, int, int]) -> re.Pattern[str]:
     )
 
 
-class TokenClasses(dict[str, str]):
+class TokenClasses:
     """Class letters of coarse tokens; computes and keeps those it has not met.
 
     One object serves one translation unit: names that have become typedefs are entered
@@ -149,21 +153,32 @@ class TokenClasses(dict[str, str]):
     declaration changes.
     """
 
-    __slots__ = ("_dialect", "_words")
+    __slots__ = ("_dialect", "_letters", "_words")
 
     def __init__(self, dialect: Dialect) -> None:
-        super().__init__(_shared_classes(dialect))
+        self._letters = dict(_shared_classes(dialect))
         self._dialect = dialect
         self._words = reserved_words(dialect)
 
-    def __missing__(self, token: str) -> str:
-        first = token[0]
-        if first == "{":
-            # Function bodies are long and met once: not kept.
-            return BODY if len(token) > 1 else OPEN
-        letter = self._class_of(token, first)
-        self[token] = letter
-        return letter
+    def letters(self, tokens: list[str]) -> str:
+        """The classes of ``tokens`` in a row."""
+        letters = self._letters
+        unknown = set(tokens).difference(letters)
+        if unknown:
+            words = [word for word in filter(str.isidentifier, unknown) if word.isascii()]
+            letters.update(dict.fromkeys(words, IDENTIFIER))
+            if len(words) < len(unknown):
+                for token in unknown.difference(words):
+                    letters[token] = self._class_of(token, token[0])
+        return "".join(map(letters.__getitem__, tokens))
+
+    def enter_typedefs(self, names: Iterable[str]) -> None:
+        """From now on ``names`` are typedefs."""
+        self._letters.update(dict.fromkeys(names, TYPE_NAME))
+
+    def is_typedef(self, name: str) -> bool:
+        """Whether a name has been entered as a typedef."""
+        return self._letters.get(name) == TYPE_NAME
 
     def _class_of(self, token: str, first: str) -> str:
         if first in _PHRASE_STARTS:
@@ -174,8 +189,6 @@ class TokenClasses(dict[str, str]):
             return self._phrase_class(token)
         if token[-1] == "{" or " " in token or not token.replace("$", "_").isidentifier():
             return self._compound_class(token)
-        if self._dialect.grammar == "B" and token in VECTOR_TYPES:
-            return OTHER
         return IDENTIFIER
 
     def _phrase_class(self, token: str) -> str:
@@ -201,4 +214,6 @@ def _shared_classes(dialect: Dialect) -> dict[str, str]:
     classes = {word: _WORD_CLASSES.get(category, OTHER) for word, category in reserved_words(dialect).items()}
     classes.update({character: character for character in _SELF_CLASSES})
     classes["..."] = DOTS
+    if dialect.grammar == "B":
+        classes.update(dict.fromkeys(VECTOR_TYPES, OTHER))
     return classes

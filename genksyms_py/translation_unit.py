@@ -205,7 +205,7 @@ class _Reading:
         self._row.append(piece)
         if piece.typedefs:
             self._typedefs.update(piece.typedefs)
-            self._classes.update(piece.typedefs)
+            self._classes.enter_typedefs(piece.typedefs)
         if piece.enumerators:
             self._enumerators.update(piece.enumerators)
 
