@@ -119,6 +119,8 @@ class Shapes:
     def __init__(self, grammar: Literal["A", "B"]) -> None:
         self.grammar = grammar
         self._rules = _rules(grammar)
+        #: Shapes that declare one name and no typedef: the name's index.  For the caller to fill.
+        self.single_name: dict[str, int] = {}
         self._folded_parentheses: dict[tuple[str, str], str] = {}
         self._verdicts: dict[str, Verdict] = {";": Verdict.NOTHING, "M;": Verdict.NOTHING, "V;": Verdict.NOTHING}
         self._bodies: dict[tuple[str, str], bool] = {}

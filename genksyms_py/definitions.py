@@ -27,21 +27,19 @@ from genksyms_py.dialects import Dialect
 from genksyms_py.enumerators import EnumeratorState
 from genksyms_py.expansion import Definition, Loaded
 from genksyms_py.raw_tokens import OTHER, STRING, TOKEN, WORD
-from genksyms_py.token_classes import coarse_tokens
 
 #: The enumerator counter where nothing of an earlier enum is left.
 INITIAL_COUNTER: tuple[int, tuple[str, ...] | None] = (0, None)
 
 
 @dataclass(frozen=True, slots=True)
-class DeclarationText:
-    """A regular declaration: its coarse tokens with single spaces between, and their classes.
+class DeclarationTokens:
+    """A regular declaration: its coarse tokens and their classes.
 
-    ``keeps_attributes`` and the like come from the dialect; ``in_source`` tells whether the
-    text stands in the file that is being compiled.
+    ``in_source`` tells whether the text stands in the file that is being compiled.
     """
 
-    text: str
+    tokens: list[str]
     shape: str
     in_source: bool
 
@@ -103,7 +101,7 @@ class DeclarationReader:
         self._keeps_attributes = dialect.grammar == "B" or dialect.keeps_declarator_attributes
 
     def read(
-        self, declaration: DeclarationText, enumerator_state: tuple[int, tuple[str, ...] | None] = INITIAL_COUNTER
+        self, declaration: DeclarationTokens, enumerator_state: tuple[int, tuple[str, ...] | None] = INITIAL_COUNTER
     ) -> Declared:
         """All that ``declaration`` declares.
 
@@ -158,14 +156,11 @@ class _Reading:
     def __init__(
         self,
         front_end: FrontEnd,
-        declaration: DeclarationText,
+        declaration: DeclarationTokens,
         enumerator_state: tuple[int, tuple[str, ...] | None],
     ) -> None:
         self._front_end = front_end
-        tokens = coarse_tokens().findall(declaration.text)
-        if len(tokens) != len(declaration.shape):
-            tokens = coarse_tokens(deep=True).findall(declaration.text)
-        self._tokens = tokens
+        self._tokens = declaration.tokens
         self._shape = declaration.shape
         self._in_source = declaration.in_source
         self._position = 0

@@ -33,7 +33,7 @@ from genksyms_py.dialects import Dialect
 from genksyms_py.exact_parser import FragmentResult, SyntaxErrorRecord, parse_fragment
 from genksyms_py.expansion import Loaded
 from genksyms_py.messages import Location
-from genksyms_py.token_classes import OPEN, TokenClasses, coarse_tokens
+from genksyms_py.token_classes import OPEN, TYPEDEF, TokenClasses, coarse_tokens
 
 # line marker, less the "\n# " that the text was split at:
 #   number " " "\"" file "\"" [flags] ("\n" | end of the piece)
@@ -83,22 +83,25 @@ def lost_declaration(record: SyntaxErrorRecord, text: str) -> LostDeclaration:
 class Declaration:
     """One declaration of a piece.
 
-    ``text`` has the coarse tokens with single spaces between, ``shape`` their classes;
-    ``start`` is the index of its first token in the piece.  ``is_raw`` marks a parameter list that
-    grammar A keeps as raw text.  ``declared`` is what it declares, once somebody
-    asked; for what the exact parser had to read, ``shape`` is empty and ``declared`` is there
-    from the beginning.
+    ``shape`` holds the classes of its coarse tokens, ``start`` is the index of the first one in
+    the piece.  ``is_raw`` marks a parameter list that grammar A keeps as raw text.
+    ``declared`` is what it declares, once somebody asked; for what the exact parser had to
+    read, ``shape`` is empty and ``declared`` is there from the beginning.
     """
 
-    __slots__ = ("declared", "is_raw", "piece", "shape", "start", "text")
+    __slots__ = ("declared", "is_raw", "piece", "shape", "start")
 
-    def __init__(self, piece: Piece, start: int, text: str, shape: str, is_raw: bool = False) -> None:
+    def __init__(self, piece: Piece, start: int, shape: str, is_raw: bool = False) -> None:
         self.piece = piece
         self.start = start
         self.is_raw = is_raw
-        self.text = text
         self.shape = shape
         self.declared: Declared | None = None
+
+    @property
+    def tokens(self) -> list[str]:
+        """The coarse tokens."""
+        return self.piece.tokens[self.start : self.start + len(self.shape)]
 
 
 class Piece:
@@ -113,6 +116,7 @@ class Piece:
     __slots__ = (
         "_anchors",
         "_raw",
+        "_tokens",
         "declared",
         "enumerators",
         "enums",
@@ -135,6 +139,7 @@ class Piece:
         self.file = anchors[0][1]
         self.in_source = in_source
         self.is_deep = False
+        self._tokens: list[str] | None = None
         self.declared: dict[str, Declaration] = {}
         self.typedefs: dict[str, str] = {}
         self.enumerators: tuple[str, ...] = ()
@@ -151,6 +156,17 @@ class Piece:
     def source(self) -> str:
         """The text of the piece, without its marker; lines of the preprocessor are blank."""
         return self._raw if isinstance(self._raw, str) else piece_text(self._raw)
+
+    @property
+    def tokens(self) -> list[str]:
+        """The coarse tokens; large, so kept only until :meth:`forget_tokens`."""
+        if self._tokens is None:
+            self._tokens = coarse_tokens(deep=self.is_deep).findall(self.source)
+        return self._tokens
+
+    def forget_tokens(self) -> None:
+        """Free the tokens until somebody asks again."""
+        self._tokens = None
 
     def location_at(self, offset: int) -> Location:
         """File and line of an offset of the source."""
@@ -213,69 +229,88 @@ class PieceAnalyser:
         self._letters = ""
         self._enumerators: list[str] = []
         self._enums: list[Declaration] = []
+        self._exports: list[tuple[str, int]] = []
 
-    def analyse(self, piece: Piece) -> str:
-        """Fill ``piece`` from its text, and return that.  Raises :class:`IrregularError`."""
-        source = piece.source
-        tokens = self._tokens = coarse_tokens().findall(source)
-        self._letters = self._classes.letters(tokens)
+    def analyse(self, piece: Piece) -> None:
+        """Fill ``piece`` from its text.  Raises :class:`IrregularError`."""
+        self._tokens = piece.tokens
+        self._letters = self._classes.letters(self._tokens)
         if OPEN in self._letters:
             piece.is_deep = True
-            tokens = self._tokens = coarse_tokens(deep=True).findall(source)
-            self._letters = self._classes.letters(tokens)
+            piece.forget_tokens()
+            self._tokens = piece.tokens
+            self._letters = self._classes.letters(self._tokens)
         self._enumerators = []
         self._enums = []
-        exports: list[tuple[str, int]] = []
-        position = 0
-        one_declaration = ONE_DECLARATION.match
-        verdict_of = self._shapes.verdict
-        shadowing_names = SHADOWING_NAMES[self._shapes.grammar]
-        shadowing_pairs = SHADOWING_PAIRS[self._shapes.grammar]
-        while True:
-            match = one_declaration(self._letters, position)
-            if match is None:
-                break
-            shape = match[0]
-            end = match.end()
-            if "T" in shape and "y" not in shape and any(pair in shape for pair in shadowing_pairs):
-                shape = shadowing_names.sub("I", shape)
-            verdict = verdict_of(shape) if "}" not in shape else self._compound(piece, shape, position, end)
-            if verdict is Verdict.SIMPLE or verdict is Verdict.FUNCTION:
-                if "}" not in shape:
-                    self._declare(piece, shape, position, end)
-            elif verdict is Verdict.EXPORT:
-                exports.append((intern(tokens[position + 2]), position))
-            elif verdict is Verdict.RAW_PROTOTYPE and not self._notes_errors:
-                declaration = self._declaration(piece, shape, position, end)
-                declaration.is_raw = True
-                piece.declared.setdefault(intern(tokens[position + shape.index("I")]), declaration)
-            elif verdict is not Verdict.NOTHING and (verdict is not Verdict.LOST or self._notes_errors):
-                end = self._exactly(piece, source, position, end)
-            position = end
+        self._exports = []
+        position = self._plain_ones(piece)
+        while match := ONE_DECLARATION.match(self._letters, position):
+            position = self._any(piece, match[0], position, match.end())
         if self._remembers:
             self._note_classes(piece)
-        piece.exports = tuple(exports)
+        piece.exports = tuple(self._exports)
+        piece.enumerators = tuple(self._enumerators)
         piece.enums = tuple(self._enums)
-        if position < len(tokens):
+        if position < len(self._tokens):
             offset = piece.offset_of(position)
-            piece.rest = source[offset:]
+            piece.rest = piece.source[offset:]
             piece.rest_anchors = piece.anchors_from(offset)
-        return source
 
-    def _declaration(self, piece: Piece, shape: str, start: int, end: int) -> Declaration:
-        if shape[-1] == "G":
-            text = " ".join(self._tokens[start : end - 1]) + " {}"
-        else:
-            text = " ".join(self._tokens[start:end])
-        return Declaration(piece, start, text, intern(shape))
+    def _plain_ones(self, piece: Piece) -> int:
+        """Declarations of one name, the bulk of every header; returns the index where others begin.
+
+        A typedef changes how the following text reads, so this is not for pieces with typedefs.
+        """
+        letters, tokens, declared = self._letters, self._tokens, piece.declared
+        if TYPEDEF in letters:
+            return 0
+        single_name = self._shapes.single_name
+        position = 0
+        for shape in ONE_DECLARATION.findall(letters):
+            index = single_name.get(shape)
+            # What lies between two declarations is none, and then findall has leapt over it.
+            if index is None or not letters.startswith(shape, position):
+                break
+            name = intern(tokens[position + index])
+            if name not in declared:
+                declared[name] = Declaration(piece, position, shape)
+            position += len(shape)
+        return position
+
+    def _any(self, piece: Piece, shape: str, start: int, end: int) -> int:
+        """One declaration of any kind; returns the index behind it."""
+        verdict, shape = self._verdict(piece, shape, start, end)
+        if verdict is Verdict.SIMPLE or verdict is Verdict.FUNCTION:
+            if "}" not in shape:
+                self._declare(piece, shape, start, end)
+        elif verdict is Verdict.EXPORT:
+            self._exports.append((intern(self._tokens[start + 2]), start))
+        elif verdict is Verdict.RAW_PROTOTYPE and not self._notes_errors:
+            name = intern(self._tokens[start + shape.index("I")])
+            piece.declared.setdefault(name, Declaration(piece, start, shape, is_raw=True))
+        elif verdict is not Verdict.NOTHING and (verdict is not Verdict.LOST or self._notes_errors):
+            return self._exactly(piece, start, end)
+        return end
+
+    def _verdict(self, piece: Piece, shape: str, start: int, end: int) -> tuple[Verdict, str]:
+        """The verdict on a declaration, and its shape with names that shadow typedefs as names."""
+        if "T" in shape and "y" not in shape:
+            grammar = self._shapes.grammar
+            if any(pair in shape for pair in SHADOWING_PAIRS[grammar]):
+                shape = SHADOWING_NAMES[grammar].sub("I", shape)
+        if "}" in shape:
+            return self._compound(piece, shape, start, end), shape
+        return self._shapes.verdict(shape), shape
 
     def _declare(self, piece: Piece, shape: str, start: int, end: int) -> None:
         """A declaration without a compound's body."""
         positions = _declared_positions(shape)
         if not positions:
             return
-        declaration = self._declaration(piece, shape, start, end)
-        self._enter(piece, declaration, [self._tokens[start + index] for index in positions], end)
+        shape = intern(shape)
+        if len(positions) == 1 and "T" not in shape:
+            self._shapes.single_name[shape] = positions[0]
+        self._enter(piece, Declaration(piece, start, shape), [self._tokens[start + at] for at in positions], end)
 
     def _enter(self, piece: Piece, declaration: Declaration, names: list[str], end: int) -> None:
         declared = piece.declared
@@ -311,7 +346,7 @@ class PieceAnalyser:
         is_plain = verdict in (Verdict.SIMPLE, Verdict.FUNCTION)
         if not is_plain or "C" in folded[compound_at + 1 :] or "(" in folded[:compound_at]:
             return Verdict.IRREGULAR
-        declaration = self._declaration(piece, shape, start, end)
+        declaration = Declaration(piece, start, intern(shape))
         tokens = self._tokens
         declared = piece.declared
         for match in _COMPOUND_LETTERS.finditer(shape):
@@ -333,12 +368,13 @@ class PieceAnalyser:
         self._enter(piece, declaration, names, end)
         return verdict
 
-    def _exactly(self, piece: Piece, source: str, start: int, end: int) -> int:
+    def _exactly(self, piece: Piece, start: int, end: int) -> int:
         """Let the exact parser read what is not regular; returns the index behind what it read.
 
         An error may run into the following declarations.  If it does not come to rest soon,
         the unit is for the exact parser as a whole.
         """
+        source = piece.source
         first = piece.offset_of(start)
         place = piece.location_at(first)
         asked: dict[str, str | None] = {} if piece.surroundings is None else piece.surroundings
@@ -364,7 +400,7 @@ class PieceAnalyser:
         raise IrregularError
 
     def _enter_fragment(self, piece: Piece, result: FragmentResult, text: str, start: int, end: int) -> None:
-        declaration = Declaration(piece, start, "", "")
+        declaration = Declaration(piece, start, "")
         defined = [Loaded(entry.kind, entry.name, entry.definition, entry.is_extern) for entry in result.declarations]
         declaration.declared = Declared(defined, frozenset(), frozenset(), INITIAL_COUNTER)
         if self._notes_errors:
@@ -385,7 +421,6 @@ class PieceAnalyser:
         piece.names = tuple(map(intern, set(compress(self._tokens, map("I".__eq__, letters)))))
         types = set(compress(self._tokens, map("T".__eq__, letters)))
         piece.types = frozenset(map(intern, types.difference(piece.typedefs)))
-        piece.enumerators = tuple(self._enumerators)
 
 
 class _Surroundings:

@@ -18,7 +18,7 @@ from pycparser.c_parser import ParseError
 
 from genksyms_py.c_front_end import FrontEnd
 from genksyms_py.declaration_shapes import shapes_of
-from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationText, Declared
+from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationTokens, Declared
 from genksyms_py.dialects import Dialect
 from genksyms_py.exact_parser import parse_fragment
 from genksyms_py.expansion import Loaded
@@ -60,14 +60,23 @@ class UnitReader:
         self.notes_errors = notes_errors
         self.declaration_reader = DeclarationReader(dialect, FrontEnd())
         self.shapes = shapes_of(dialect)
+        self._with_tokens: list[Piece] = []
         #: By the text between two markers: None for blank text, else the piece's variants,
         #: which differ in what was a typedef before, or in being in the source file.
         self.pieces: dict[bytes, list[Piece] | None] = {}
         #: The same for text that goes over several markers.
         self.joined_pieces: dict[str, list[Piece]] = {}
 
+    def has_tokens(self, piece: Piece) -> None:
+        """Note a piece that holds its tokens, to be freed when the next unit is read."""
+        if self.remembers:
+            self._with_tokens.append(piece)
+
     def read(self, data: bytes) -> TranslationUnit:
         """Read one preprocessed unit.  Raises :class:`IrregularError`."""
+        for piece in self._with_tokens:
+            piece.forget_tokens()
+        self._with_tokens.clear()
         if b"\0" in data:
             data = data[: data.index(b"\0")]
         return _Reading(self, data).unit()
@@ -152,6 +161,7 @@ class _Reading:
         file = intern(match[2].decode("latin-1"))
         piece = Piece(raw, ((0, file, int(match[1])),), file == self._source_file)
         self._analyser.analyse(piece)
+        self._reader.has_tokens(piece)
         variants = self._pieces.get(raw)
         if variants is None:
             variants = self._pieces[raw] = []
@@ -195,6 +205,7 @@ class _Reading:
             return found
         piece = Piece(text, anchors, in_source)
         self._analyser.analyse(piece)
+        self._reader.has_tokens(piece)
         if not is_mixed:
             self._joined.setdefault(text, []).append(piece)
         elif piece.surroundings is not None or any(key[0] == "#" for key in piece.declared):
@@ -222,6 +233,7 @@ class TranslationUnit:
     """
 
     def __init__(self, reader: UnitReader, row: list[Piece], typedefs: set[str], enumerators: set[str]) -> None:
+        self._reader = reader
         self._dialect = reader.dialect
         self._declaration_reader = reader.declaration_reader
         self._enumerators = enumerators
@@ -339,7 +351,8 @@ class TranslationUnit:
         return found
 
     def _read(self, declaration: Declaration, state: tuple[int, tuple[str, ...] | None]) -> Declared:
-        text = DeclarationText(declaration.text, declaration.shape, declaration.piece.in_source)
+        self._reader.has_tokens(declaration.piece)
+        text = DeclarationTokens(declaration.tokens, declaration.shape, declaration.piece.in_source)
         try:
             return self._declaration_reader.read(text, state)
         except ParseError as error:
@@ -347,8 +360,10 @@ class TranslationUnit:
 
     def _read_raw(self, declaration: Declaration) -> Declared:
         """A prototype whose parameters stay raw text: the exact parser writes it down, for this unit only."""
+        self._reader.has_tokens(declaration.piece)
         scope = _ScopeBefore(self, self._place(declaration))
-        result = parse_fragment(self._dialect, declaration.text, scope, in_source=declaration.piece.in_source)
+        text = " ".join(declaration.tokens)
+        result = parse_fragment(self._dialect, text, scope, in_source=declaration.piece.in_source)
         if not result.is_neutral:
             raise IrregularError
         return Declared(
