@@ -5,7 +5,7 @@
     python -m tests.conformance.genksyms_units recorded
 
 The first makes COUNT units of a Debian kernel and compares, for each, the CRC lines and the
-symtypes file of a batch run with those of the kernel's own genksyms; for some of the units the
+symtypes file of a batch run with those of the kernel's own genksyms; for every fourth unit the
 command for one file is run too, and its standard output, messages, symtypes file and exit status
 are compared.  The second compares with the recorded results of 240 units that lie beside the
 repository, where they do.
@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, cycle
 from pathlib import Path
 
 from tests.conformance.debian import NotAvailable
@@ -36,7 +37,8 @@ _RECORDED_KERNEL = "6.1"
 _JOBS = 2
 _C_TIMEOUT_SECONDS = 120
 _BATCH_TIMEOUT_SECONDS = 900
-_SINGLE_RUNS = 8
+# Every so many units the command for one file is compared too; every second time with -w.
+_SINGLE_STEP = 4
 _SHOWN_DIFFERENCES = 10
 
 # "#SYMVER name 0x12345678" or, up to 5.18, "__crc_name = 0x12345678;"
@@ -120,10 +122,13 @@ def compare_kernel(units: UnitSet, packages: KernelPackages, report: list[str]) 
         print(f"{units.name} ({packages.version}): {_shipped(expected, units.exports)}", flush=True)
         batch = run_batch(packages.release, root, units.paths, output)
         yield from _batch_differences(batch, expected, {unit: run.symtypes for unit, run in runs.items()})
-        step = max(1, len(units.paths) // _SINGLE_RUNS)
-        singles = units.paths[::step][:_SINGLE_RUNS]
-        for unit in singles:
-            yield from _single_differences(packages, root / unit, unit)
+        singles = units.paths[::_SINGLE_STEP]
+        with ThreadPoolExecutor(_JOBS) as pool:
+            found = pool.map(
+                lambda unit, options: list(_single_differences(packages, root / unit, unit, options)),
+                singles, cycle(((), ("-w",))),
+            )  # fmt: skip
+            yield from chain.from_iterable(found)
     report.append(
         f"{units.name}: {len(units.paths)} units, {sum(map(len, expected.values()))} CRCs, "
         f"{len(runs)} symtypes files, {len(singles)} single runs"
@@ -156,10 +161,10 @@ def _version_differences(unit: str, ours: Versions, theirs: Versions) -> Iterato
             yield f"{unit}: {name}: ours {crc}, C {wanted[name]}"
 
 
-def _single_differences(packages: KernelPackages, path: Path, unit: str) -> Iterator[str]:
-    """The command for one file, with warnings: everything it leaves is compared."""
-    theirs = run_genksyms([packages.genksyms], path, "-w")
-    ours = run_genksyms([sys.executable, "-m", "genksyms_py", "--kernel", packages.release], path, "-w")
+def _single_differences(packages: KernelPackages, path: Path, unit: str, options: Sequence[str]) -> Iterator[str]:
+    """The command for one file: everything it leaves is compared."""
+    theirs = run_genksyms([packages.genksyms], path, *options)
+    ours = run_genksyms([sys.executable, "-m", "genksyms_py", "--kernel", packages.release], path, *options)
     for what in ("stdout", "stderr", "symtypes"):
         yield from _line_differences(f"{unit}, single run, {what}", getattr(ours, what), getattr(theirs, what))
     if ours.status != theirs.status:
