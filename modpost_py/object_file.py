@@ -16,7 +16,7 @@ from __future__ import annotations
 import mmap
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from modpost_py import elf_names
 from modpost_py.core_messages import BAD_SYMTAB_SHNDX_LINK, NO_SYMTAB
@@ -141,6 +141,8 @@ class SymbolTable:
     ``raw_section`` is ``st_shndx``.  ``section`` is the resolved section index: extended
     indices looked up, special ones mapped to :data:`FIRST_SPECIAL_SECTION` and above
     (``0xffff0000 + st_shndx``), so that every special one is larger than the section count.
+    ``before_naming`` is called once, before the first name is looked up: a change of ``strings`` that
+    was put off.
     """
 
     __slots__ = (
@@ -150,6 +152,7 @@ class SymbolTable:
         "_section",
         "_size",
         "_value",
+        "before_naming",
         "count",
         "entries",
         "info",
@@ -165,6 +168,7 @@ class SymbolTable:
         step = layout.symbol_size
         self.entries = entries
         self.strings = strings
+        self.before_naming: Callable[[SymbolTable], None] | None = None
         self.count = len(entries) // step
         self.name_offset = image.column(entries, *layout.symbol_name, step)
         self.raw_section = image.column(entries, *layout.symbol_section, step)
@@ -217,6 +221,9 @@ class SymbolTable:
 
     def name(self, index: int) -> str:
         """The name of symbol ``index`` as the string table holds it now."""
+        if self.before_naming is not None:
+            action, self.before_naming = self.before_naming, None
+            action(self)
         start = self.name_offset[index]
         return self.strings[start : self.strings.index(0, start)].decode("latin-1")
 

@@ -38,7 +38,7 @@ from modpost_py.module_facts import FoundGlobals, FoundNamespace, ModuleFacts
 from modpost_py.object_file import ObjectFile, map_file
 from modpost_py.options import Options
 from modpost_py.srcversion import source_version
-from modpost_py.symbol_names import names_starting_with, number_suffixes
+from modpost_py.symbol_names import names_starting_with, telling_symbols
 from modpost_py.text_buffer import fitting
 
 #: What every module needs of the kernel with symbol versions: the layout of ``struct module``.
@@ -154,28 +154,15 @@ class _ObjectReader:
     def _read_symbols(self) -> None:
         """Look at every symbol, in order, that can mean something: most are local names and passed over."""
         symbols = self._object_file.symbols
-        cuts = number_suffixes(symbols)
         prefixes = [b"init_module", b"cleanup_module", _TABLE_PREFIX.encode()]
         if self._dialect.exports_from == "ksymtab symbols":
             prefixes.append(KSYMTAB_PREFIX.encode())
-        telling = names_starting_with(symbols, *prefixes)
-        looked_at = telling | cuts.keys()
-        offsets = symbols.name_offset
-        entries = [
-            (index, section, offset)
-            for index, (section, offset) in enumerate(zip(symbols.raw_section, offsets, strict=True))
-            if not section or offset in looked_at or section == SHN_COMMON
-        ]
-        strings, text = symbols.strings, symbols.strings.decode("latin-1")
-        end_of, info, unresolved = strings.index, symbols.info, self._facts.unresolved
+        info, unresolved = symbols.info, self._facts.unresolved
         ignored, ignored_prefixes = ignored_symbols(self._object_file.machine, self._dialect)
         is_sparc = self._object_file.machine in (EM_SPARC, EM_SPARCV9)
-        for index, section, offset in entries:
-            if offset in cuts:
-                strings[cuts[offset]] = 0
+        for index, section, name in telling_symbols(symbols, prefixes):
             if section == SHN_UNDEF:
                 binding = info[index] >> 4
-                name = text[offset : end_of(0, offset)]
                 if (binding != STB_GLOBAL and binding != STB_WEAK) or name in ignored:
                     continue
                 if ignored_prefixes and name.startswith(ignored_prefixes):
@@ -185,11 +172,10 @@ class _ObjectReader:
                 else:
                     unresolved.append((name, binding == STB_WEAK))
             elif section == SHN_COMMON:
-                name = text[offset : end_of(0, offset)]
                 if not name.startswith("__gnu_lto_"):
                     self._reporter.report(COMMON_SYMBOL, symbol=name)
-            elif offset in telling:
-                self._read_defined(index, text[offset : end_of(0, offset)])
+            else:
+                self._read_defined(index, name)
 
     def _read_undefined_of_sparc(self, index: int, name: str) -> None:
         """Pass over the register directives of SPARC; a leading dot becomes ``_`` and a capital."""
