@@ -49,6 +49,11 @@ def parsed_lines(text: str) -> Iterable[DumpLine | None]:
 
 
 def _crc(text: str) -> int | None:
+    if len(text) == 10 and text.isalnum() and text.startswith("0x"):  # as dumps are written
+        try:
+            return int(text, 16)
+        except ValueError:
+            return None
     match = _CRC.fullmatch(text)
     if match is None:
         return None
