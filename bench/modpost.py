@@ -124,7 +124,8 @@ def all_modules(tree: ModuleTree, rounds: int, clean: bool) -> list[Row]:
     """All modules in one call."""
     release = tree.packages.version
     arguments = tree.arguments(MODVERSIONS_OPTIONS[dialect_of(release).name], DUMP)
-    theirs, our = [], []
+    theirs: list[Measured] = []
+    our: list[Measured] = []
     for number in range(rounds):
         for command, runs in (([str(tree.modpost), *arguments], theirs), (ours(release, arguments), our)):
             if clean:

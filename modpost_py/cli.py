@@ -91,6 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show(result, options, extras, dialect)
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # stdout takes nothing: a closed pipe, a full disk
+        _write_error(f"{sys.argv[0]}: stdout: {error.strerror}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     return result.exit_status
 
 

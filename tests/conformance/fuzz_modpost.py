@@ -11,6 +11,7 @@ are drawn from small pools so that they meet.  Runs in which the C program crash
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import random
 import shutil
@@ -234,20 +235,18 @@ def random_build(rng: random.Random, dialect: Dialect, target: tuple[int, str]) 
 
 
 def _damage(rng: random.Random, build: Build, paths: list[str], tame: bool) -> None:
+    """Now and then: a file less, an object that is none, a path that leads nowhere or is no object's, one twice."""
     if tame:
         return
-    for chance, change in (
-        (0.03, lambda: build.files.pop(rng.choice(sorted(build.files)))),
-        (0.03, lambda: build.files.update({paths[0]: b""})),
-        (0.03, lambda: build.files.update({paths[0]: b"\x7fELF short"})),
-        (0.03, lambda: build.files.update({paths[0]: b"#!/bin/sh\n" * 20})),
-        (0.03, lambda: paths.append("missing.o")),
-        (0.03, lambda: paths.append("")),
-        (0.03, lambda: (build.files.update({"odd.ko": build.files.get(paths[0], b"")}), paths.append("odd.ko"))),
-        (0.02, lambda: paths.append(paths[0])),
-    ):
-        if rng.random() < chance:
-            change()
+    if rng.random() < 0.03:
+        build.files.pop(rng.choice(sorted(build.files)))
+    for content in (b"", b"\x7fELF short", b"#!/bin/sh\n" * 20):
+        if rng.random() < 0.03:
+            build.files[paths[0]] = content
+    for path in ("missing.o", "", "odd.ko", paths[0]):
+        if rng.random() < 0.03:
+            build.files.setdefault("odd.ko", build.files.get(paths[0], b""))
+            paths.append(path)
 
 
 def _choose_arguments(
@@ -316,22 +315,13 @@ def run_c(program: Path, build: Build, directory: Path) -> Outcome:
     return Outcome(done.returncode, done.stderr.replace(str(program).encode(), b"modpost"), _snapshot(directory))
 
 
-class _Stdin:
-    def __init__(self, data: bytes) -> None:
-        self.buffer = self
-        self._data = data
-
-    def read(self) -> bytes:
-        return self._data
-
-
 def run_ours(dialect: Dialect, build: Build, directory: Path) -> Outcome:
     """The same with the library, in this process."""
     write_files(directory, build.files)
     found: list[Diagnostic] = []
     before, stdin = Path.cwd(), sys.stdin
     os.chdir(directory)
-    sys.stdin = _Stdin(build.stdin)  # type: ignore[assignment]
+    sys.stdin = io.TextIOWrapper(io.BytesIO(build.stdin))
     try:
         options = parse([os.fsdecode(word.encode("latin-1")) for word in build.arguments], dialect)
         status = Run(options, dialect, found.append).execute().exit_status

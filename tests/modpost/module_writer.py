@@ -124,8 +124,9 @@ class ModuleSpec:
         elif export.crc_form == "absolute":
             elf.symbol(name, SHN_ABS, export.crc)
         else:
-            order = "little" if self.byteorder == "little" else "big"
-            section = elf.section(".rodata", data=bytes(4) + export.crc.to_bytes(4, order))
+            is_little = self.byteorder == "little"
+            word = export.crc.to_bytes(4, "little" if is_little else "big")
+            section = elf.section(".rodata", data=bytes(4) + word)
             elf.symbol(name, section, 4)
 
     def _add_export_section(self, elf: ElfWriter, numbers: dict[str, int]) -> None:

@@ -233,6 +233,23 @@ def test_wrong_option(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.endswith(": option requires an argument -- 'o'\n")
 
 
+def test_full_stdout(tmp_path: Path) -> None:
+    """Check that a stdout that takes nothing is one line on stderr."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "modpost_py", "--format", "json"],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.endswith(": stdout: No space left on device\n") and done.stderr.count("\n") == 1
+
+
 def test_nothing_to_do(tmp_path: Path) -> None:
     """Check that no arguments at all are no error."""
     done = command(cwd=tmp_path)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from modpost_py.cross_reference import names_module
+from modpost_py.modules import Module
 from tests.modpost.elf_writer import (
     EM_386,
     EM_PPC,
@@ -26,12 +28,10 @@ KERNEL = "0x1\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\t\n"
 MODULES = {"5.10": "", "6.1": "", "6.12": "-M", "7.2": "-M", "7.3": "-M"}
 
 
-def used(outcome_modules: list[object], name: str) -> list[str]:
+def used(modules: Sequence[Module], name: str) -> list[str]:
     """The symbols that a module uses, as the run knows them."""
-    for module in outcome_modules:
-        if getattr(module, "name", None) == name:
-            return [symbol for symbol, _ in module.uses]  # type: ignore[attr-defined]
-    raise AssertionError(name)
+    (module,) = [module for module in modules if module.name == name]
+    return [symbol for symbol, _ in module.uses]
 
 
 @pytest.mark.parametrize("dialect", ALL)

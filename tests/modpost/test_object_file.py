@@ -60,7 +60,7 @@ def test_sections_and_symbols(bits: int, byteorder: str, machine: int) -> None:
     ours, theirs = ObjectFile("x.o", content), ELFFile(io.BytesIO(content))
     assert (ours.bits, ours.byteorder, ours.machine, ours.type) == (bits, byteorder, machine, 1)
     assert [tuple(section) for section in ours.sections] == [_section(s) for s in theirs.iter_sections()]
-    symtab = theirs.get_section_by_name(".symtab")
+    symtab: Any = theirs.get_section_by_name(".symtab")
     symbols = ours.symbols
     columns = zip(symbols.value, symbols.size, symbols.raw_section, symbols.info, strict=True)
     found = [(symbols.name(index), *column) for index, column in enumerate(columns)]
@@ -183,7 +183,7 @@ def test_compiled_object(tmp_path: Path) -> None:
     content = (tmp_path / "x.o").read_bytes()
     ours, theirs = ObjectFile.read(tmp_path / "x.o"), ELFFile(io.BytesIO(content))
     assert [tuple(section) for section in ours.sections] == [_section(s) for s in theirs.iter_sections()]
-    symbols = theirs.get_section_by_name(".symtab")
+    symbols: Any = theirs.get_section_by_name(".symtab")
     # pyelftools names a section symbol after its section, the string table does not
     names = [symbol.name if symbol.entry["st_name"] else "" for symbol in symbols.iter_symbols()]
     assert [ours.symbols.name(index) for index in range(ours.symbols.count)] == names
