@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -88,14 +89,22 @@ def run_batch(
             if collected:
                 gc.enable()
         return
-    from concurrent.futures import ProcessPoolExecutor  # not needed by a single process
+    # Not needed by a single process, and slow to load.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
 
     blocks = [paths[start : start + _FILES_AT_A_TIME] for start in range(0, len(paths), _FILES_AT_A_TIME)]
     with ProcessPoolExecutor(
         min(jobs, len(blocks)), initializer=_begin_process, initargs=(dialect, root, symtypes_directory, strict)
     ) as pool:
-        for results in pool.map(_process_block, blocks):
-            yield from results
+        try:
+            for results in pool.map(_process_block, blocks):
+                yield from results
+        except BaseException:
+            # Interrupted, or the reader is gone: what is under way is of no use any more.
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
 
 
 _process_worker: list[_Worker] = []
@@ -103,6 +112,7 @@ _process_worker: list[_Worker] = []
 
 def _begin_process(dialect: Dialect, root: Path, symtypes_directory: Path | None, strict: bool) -> None:
     gc.disable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends its children
     _process_worker[:] = [_Worker(dialect, root, symtypes_directory, strict)]
 
 

@@ -30,7 +30,7 @@ _C_TEXT = {
     "X": "",
     "x": "extern",
     "n": "inline",
-    "c": "register",
+    "c": "",  # C allows it in fewer places than genksyms does
     "q": "const",
     "r": "restrict",
     "A": "",

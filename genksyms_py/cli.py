@@ -290,7 +290,7 @@ def _check_readable(path: str) -> None:
 def _check_writable(path: str) -> None:
     """Fail where the C tool fails to open the file for writing, without touching what is there."""
     try:
-        if os.path.exists(path):
+        if os.path.exists(path) or not path:
             os.close(os.open(path, os.O_WRONLY))
         else:
             probe = f"{path}.{os.getpid()}"

@@ -33,7 +33,7 @@ from genksyms_py.dialects import Dialect
 from genksyms_py.exact_parser import FragmentResult, SyntaxErrorRecord, parse_fragment
 from genksyms_py.expansion import Loaded
 from genksyms_py.messages import Location
-from genksyms_py.token_classes import OPEN, TYPEDEF, TokenClasses, coarse_tokens
+from genksyms_py.token_classes import COMPOUND_OPEN, ENUM_OPEN, OPEN, TYPEDEF, TokenClasses, coarse_tokens
 
 # line marker, less the "\n# " that the text was split at:
 #   number " " "\"" file "\"" [flags] ("\n" | end of the piece)
@@ -54,7 +54,8 @@ class IrregularError(Exception):
 class LostDeclaration(NamedTuple):
     """A syntax error, for ``--strict``: its place, the offending token, and the words of the declaration around it.
 
-    ``names`` are those that the declaration registered nevertheless.
+    ``names`` are those that the declaration registered nevertheless, ``swallowed`` those whose
+    export markers it contains.
     """
 
     file: str
@@ -63,6 +64,7 @@ class LostDeclaration(NamedTuple):
     token: str
     names: frozenset[str]
     words: frozenset[str]
+    swallowed: frozenset[str]
 
     def __str__(self) -> str:
         near = f" at '{self.token}'" if self.token else ""
@@ -70,13 +72,20 @@ class LostDeclaration(NamedTuple):
 
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
+_EXPORT_MARKER = re.compile(r"__GENKSYMS_EXPORT_SYMBOL\s*\(\s*([A-Za-z_$][\w$]*)", re.ASCII)
 
 
 def lost_declaration(record: SyntaxErrorRecord, text: str) -> LostDeclaration:
     """The record of the exact parser on ``text``, with what is needed to say who misses the declaration."""
-    words = frozenset(_WORD.findall(text[record.declaration_start : record.declaration_end]))
+    lost_text = text[record.declaration_start : record.declaration_end]
     return LostDeclaration(
-        record.location.file, record.line, record.column, record.token, frozenset(record.names), words
+        record.location.file,
+        record.line,
+        record.column,
+        record.token,
+        frozenset(record.names),
+        frozenset(_WORD.findall(lost_text)),
+        frozenset(_EXPORT_MARKER.findall(lost_text)),
     )
 
 
@@ -256,6 +265,11 @@ class PieceAnalyser:
             piece.rest = piece.source[offset:]
             piece.rest_anchors = piece.anchors_from(offset)
 
+    @property
+    def has_met_tags(self) -> bool:
+        """Whether the piece analysed last defines a compound with a tag."""
+        return COMPOUND_OPEN in self._letters or ENUM_OPEN in self._letters
+
     def _plain_ones(self, piece: Piece) -> int:
         """Declarations of one name, the bulk of every header; returns the index where others begin.
 
@@ -317,8 +331,8 @@ class PieceAnalyser:
         for name in names:
             declared.setdefault(intern(name), declaration)
         if declaration.shape[0] == "y" or declaration.shape[:2] == "Xy":
-            if len(names) > 1 and len(set(names)) < len(names):
-                raise IrregularError
+            if len(set(names)) < len(names) or any(declared[name] is not declaration for name in names):
+                raise IrregularError  # the first declaration is valid, and it is another
             self._enter_typedefs(piece, names, end)
 
     def _enter_typedefs(self, piece: Piece, names: Iterable[str], end: int) -> None:
@@ -360,7 +374,9 @@ class PieceAnalyser:
                 ]
                 self._enumerators += names
                 for name in names:
-                    declared.setdefault(name, declaration)
+                    if name in declared:
+                        raise IrregularError  # was something else before it became a constant
+                    declared[name] = declaration
         if "W" in shape or "w" in shape:
             self._enums.append(declaration)
         tail = shape.rindex("}") + 1
@@ -411,6 +427,8 @@ class PieceAnalyser:
             if entry.kind == "t" and key not in piece.declared:
                 typedefs.append(key)
             elif entry.kind == "E":
+                if key in piece.declared:
+                    raise IrregularError
                 self._enumerators.append(key)
             piece.declared.setdefault(key, declaration)
         self._enter_typedefs(piece, typedefs, end)

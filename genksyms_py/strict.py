@@ -21,7 +21,7 @@ def complaints(unit: UnitVersions) -> list[str]:
     missing = {name for name, _ in unit.unversioned}
     lines = []
     for lost in unit.lost:
-        needed = sorted((lost.names & reached) | (lost.words & (unknown | missing)))
+        needed = sorted((lost.names & reached) | (lost.words & (unknown | missing)) | lost.swallowed)
         if needed:
             lines.append(f"{lost}, in a declaration that exported symbols need: {', '.join(needed)}")
     for name, location in unit.unversioned:

@@ -208,7 +208,7 @@ class _Reading:
         self._reader.has_tokens(piece)
         if not is_mixed:
             self._joined.setdefault(text, []).append(piece)
-        elif piece.surroundings is not None or any(key[0] == "#" for key in piece.declared):
+        elif piece.surroundings is not None or self._analyser.has_met_tags:
             raise IrregularError  # each tag's own place would decide whether it is recorded
         return piece
 
@@ -355,8 +355,8 @@ class TranslationUnit:
         text = DeclarationTokens(declaration.tokens, declaration.shape, declaration.piece.in_source)
         try:
             return self._declaration_reader.read(text, state)
-        except ParseError as error:
-            raise IrregularError from error
+        except (ParseError, RecursionError) as error:
+            raise IrregularError from error  # recursion: nested deeper than the front end can follow
 
     def _read_raw(self, declaration: Declaration) -> Declared:
         """A prototype whose parameters stay raw text: the exact parser writes it down, for this unit only."""

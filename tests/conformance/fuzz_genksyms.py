@@ -86,8 +86,8 @@ def command_run(dialect: Dialect) -> Run:
             status = _forked(["--kernel", dialect.name, *_options(request, files)], files)
             types = files["types"].read_text("latin-1") if files["types"].exists() else ""
             stdout, stderr = (files[name].read_bytes().decode("latin-1") for name in ("stdout", "stderr"))
-            # The C tool says neither its name nor the place in the reference.
-            stderr = re.sub(r"(?m)^\S+: \S+: (Token too long|Unknown type .*)$", r"\1", stderr)
+            # The C tool does not say the place in the reference.
+            stderr = re.sub(r"(?m)^\S+: (Token too long|Unknown type .*)$", r"\1", stderr)
             return Outcome(stdout, types, stderr, status)
 
     return run

@@ -8,7 +8,7 @@ import pytest
 from genksyms_py.dialects import dialect_of
 from genksyms_py.pieces import IrregularError
 from genksyms_py.translation_unit import UnitReader
-from genksyms_py.versions import Versioner
+from genksyms_py.versions import Versioner, exact_run
 
 EXPORT_X = "__GENKSYMS_EXPORT_SYMBOL(x);\n"
 
@@ -169,3 +169,20 @@ def test_a_nul_byte_ends_the_unit() -> None:
     """Check that nothing behind a NUL byte is read."""
     data = b'# 1 "x.c"\nint x;\n__GENKSYMS_EXPORT_SYMBOL(x);\n\0int y;\n__GENKSYMS_EXPORT_SYMBOL(y);\n'
     assert [export.name for export in UnitReader(dialect_of("6.1")).read(data).exports] == ["x"]
+
+
+SAME_AS_EXACT = {
+    'struct\n# 1 "s.h"\ns { int a; } x;': "struct s { int a ; } x ",
+    "struct s { int a\n# 1 \"s.h\"\n; struct t { int b; } c; } x;": "struct s { UNKNOWN } x ",
+    "\n# 1 \"s.h\"\nint a(int); enum { K, a }; struct t { int *a; }; struct t x;": "struct t { int * a ; } x ",
+    "\n# 1 \"s.h\"\nint t; typedef char t; struct s { int t; }; struct s x;": "struct s { int t ; } x ",
+}
+
+
+@pytest.mark.parametrize("text", SAME_AS_EXACT)
+def test_names_and_tags_in_doubt(text: str) -> None:
+    """Check tags read in another file than their keyword, and names that were something else before."""
+    data = f'# 1 "x.c"\n{text}\n# 9 "x.c"\n{EXPORT_X}'.encode()
+    fast, exact = Versioner(dialect_of("6.1")).unit_versions(data), exact_run(data, dialect_of("6.1"))
+    expected = [SAME_AS_EXACT[text]]
+    assert [[version.expansion for version in unit.versions] for unit in (fast, exact)] == [expected, expected]
