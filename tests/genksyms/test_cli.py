@@ -206,6 +206,10 @@ def test_reference(tmp_path: Path) -> None:
     expected = f"x.c:3: warning: {CHANGED_X}x.c:4: warning: {CHANGED_Y}"
     for arguments in (["-r", "ref"], ["--reference=ref"], ["--ref", "ref"], ["-r", "/dev/null", "-r", "ref"]):
         assert run(arguments, SOURCE, directory=tmp_path) == (0, SYMVER, expected)
+    (tmp_path / "both").write_text("t#t typedef long t \nx t#t x \nf void f ( t#t ) \n")
+    both = "x.c:3: warning: f: modversion changed because of changes in typedef t, f\n"
+    source = unit("f", header="typedef int t; int f(t);")
+    assert run(["-r", "both"], source, directory=tmp_path)[2] == both
     (tmp_path / "same").write_text(SYMTYPES)
     assert run(["-r", "same"], SOURCE, directory=tmp_path) == (0, SYMVER, "")
     (tmp_path / "empty").write_text("")
@@ -244,7 +248,14 @@ def test_strict_and_kernel_stand_anywhere() -> None:
     assert run(["-w", "--strict", "--kernel", "5.10"], SOURCE, kernel=None) == (0, crc, "")
     message = f"{PROGRAM}: option '--kernel' requires an argument\n"
     assert run(["--kernel"], SOURCE, kernel=None) == (1, "", message)
-    assert run(["-T", "--strict", "--kernel", "x"], SOURCE, kernel=None)[:2] == (1, "")
+
+
+def test_arguments_that_look_like_our_options(tmp_path: Path) -> None:
+    """Check that the word behind an option of the C tool that takes one is that option's, whatever it is."""
+    source = unit("none", header="int x;")
+    assert run(["-T", "--strict", "-wT", "--batch"], source, directory=tmp_path)[0] == 1
+    assert run(["-T", "--strict"], source, directory=tmp_path) == (0, "", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["--batch", "--strict"]
 
 
 def test_modversions_header() -> None:

@@ -57,6 +57,16 @@ def test_a_header_under_a_typedef_that_it_takes_for_a_name() -> None:
     assert _Units("7.2").expansions(("t.h", "typedef char t;"), header, X_HEADER) == plain
 
 
+def test_a_header_whose_typedef_is_missing() -> None:
+    """Check that what a header took for a typedef in one unit is a name in a unit that lacks the typedef."""
+    units = _Units()
+    header = ("s.h", "int x(u, int);")
+    assert units.expansions(("u.h", "typedef int u;"), header, X_HEADER) == ["int x ( typedef int u , int )"]
+    exact = exact_run(_unit(header, X_HEADER), dialect_of("6.1")).versions
+    assert units.expansions(header, X_HEADER) == ["int x ( u , int )"]
+    assert [version.expansion for version in exact] == ["int x ( u , int ) "]
+
+
 def test_constants_before_and_after() -> None:
     """Check that a token refers to an enum constant only if that stands before it in this unit."""
     units = _Units()
