@@ -325,7 +325,7 @@ def test_many_objects_in_processes(tmp_path: Path) -> None:
     names = [f"m{number}" for number in range(450)]
     for number, name in enumerate(names):
         undefined = [f"x{number - 1}", "missing"] if number % 7 else ["x_none.1"]
-        module = ModuleSpec(name, exports=[ExportSpec(f"x{number}")], undefined=undefined)
+        module = ModuleSpec(name, exports=[ExportSpec(f"x{number}")], undefined=undefined, weak=["nowhere"])
         (tmp_path / f"{name}.o").write_bytes(module.object_bytes("6.12"))
     (tmp_path / "m300.o").write_bytes(b"\x7fELF broken")
     whole = run_in(tmp_path, "6.12", ["-M", "-w", "-o", "out", *(f"{name}.o" for name in names)])
@@ -333,6 +333,8 @@ def test_many_objects_in_processes(tmp_path: Path) -> None:
     assert [module.name for module in whole.result.modules] == [name for name in names if name != "m300"]
     assert [line.split("\t")[1] for line in dump.splitlines()] == [f"x{n}" for n in range(450) if n != 300]
     assert whole.status == 0 and len(whole.files) == 450
+    # one a module, "missing" or "x_none"; "nowhere" is weak
+    assert whole.result.undefined == 449
     (tmp_path / "m301.o").write_bytes(b"")
     failed = run_in(tmp_path, "6.12", ["-M", "-w", "-o", "out", *(f"{name}.o" for name in names)])
     assert (failed.status, failed.stderr) == (1, "m301.o: Invalid argument\n")

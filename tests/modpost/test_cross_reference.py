@@ -251,3 +251,6 @@ def test_external_modules_may_replace_exports(dialect: str, tmp_path: Path) -> N
         tmp_path, dialect, modules, f"{MODULES[dialect]} -e -i dump", {"dump": dump.replace("\tother", "\tvmlinux")}
     )
     assert "exported twice. Previous export was in vmlinux\n" in again.stderr
+    itself = [ModuleSpec("foo", exports=[ExportSpec("x"), ExportSpec("x")])]
+    twice = run_modules(tmp_path, dialect, itself, f"{MODULES[dialect]} -e -i dump", {"dump": KERNEL})
+    assert "exported twice. Previous export was in foo.ko\n" in twice.stderr

@@ -273,7 +273,7 @@ def test_unchanged_source_is_not_touched(dialect: str, tmp_path: Path) -> None:
     objects = [ModuleSpec("foo").write(tmp_path, dialect), ModuleSpec("bar").write(tmp_path, dialect)]
     first = run_in(tmp_path, dialect, ["-w", *objects, "-o", "out"])
     assert sorted(first.result.written) == ["bar.mod.c", "foo.mod.c", "out"]
-    (tmp_path / "foo.mod.c").write_text("old")
+    (tmp_path / "foo.mod.c").write_text(first.files["foo.mod.c"].replace("module", "MODULE"))
     before = (tmp_path / "bar.mod.c").stat().st_mtime_ns
     second = run_in(tmp_path, dialect, ["-w", *objects, "-o", "out"])
     assert sorted(second.result.written) == ["foo.mod.c", "out"]
