@@ -271,9 +271,10 @@ class PieceAnalyser:
         return COMPOUND_OPEN in self._letters or ENUM_OPEN in self._letters
 
     def _plain_ones(self, piece: Piece) -> int:
-        """Declarations of one name, the bulk of every header; returns the index where others begin.
+        """The quick way through a piece: most declarations have one name and a shape met before.
 
-        A typedef changes how the following text reads, so this is not for pieces with typedefs.
+        Returns the index where the slow way is to go on: a typedef changes how the following
+        text reads, an error may run into it.
         """
         letters, tokens, declared = self._letters, self._tokens, piece.declared
         if TYPEDEF in letters:
@@ -283,20 +284,27 @@ class PieceAnalyser:
         for shape in ONE_DECLARATION.findall(letters):
             index = single_name.get(shape)
             # What lies between two declarations is none, and then findall has leapt over it.
-            if index is None or not letters.startswith(shape, position):
+            if not letters.startswith(shape, position):
                 break
-            name = intern(tokens[position + index])
-            if name not in declared:
-                declared[name] = Declaration(piece, position, shape)
-            position += len(shape)
+            end = position + len(shape)
+            if index is None:
+                after = self._any(piece, shape, position, end)
+                if after != end or self._letters is not letters:
+                    return after
+            else:
+                name = intern(tokens[position + index])
+                if name not in declared:
+                    declared[name] = Declaration(piece, position, shape)
+            position = end
         return position
 
     def _any(self, piece: Piece, shape: str, start: int, end: int) -> int:
         """One declaration of any kind; returns the index behind it."""
+        raw_shape = shape
         verdict, shape = self._verdict(piece, shape, start, end)
         if verdict is Verdict.SIMPLE or verdict is Verdict.FUNCTION:
             if "}" not in shape:
-                self._declare(piece, shape, start, end)
+                self._declare(piece, shape, start, end, is_known=shape == raw_shape)
         elif verdict is Verdict.EXPORT:
             self._exports.append((intern(self._tokens[start + 2]), start))
         elif verdict is Verdict.RAW_PROTOTYPE and not self._notes_errors:
@@ -316,13 +324,13 @@ class PieceAnalyser:
             return self._compound(piece, shape, start, end), shape
         return self._shapes.verdict(shape), shape
 
-    def _declare(self, piece: Piece, shape: str, start: int, end: int) -> None:
-        """A declaration without a compound's body."""
+    def _declare(self, piece: Piece, shape: str, start: int, end: int, *, is_known: bool) -> None:
+        """A declaration without a compound's body; ``is_known``: the next of this shape may take the quick way."""
         positions = _declared_positions(shape)
         if not positions:
             return
         shape = intern(shape)
-        if len(positions) == 1 and "T" not in shape:
+        if is_known and len(positions) == 1 and TYPEDEF not in shape:
             self._shapes.single_name[shape] = positions[0]
         self._enter(piece, Declaration(piece, start, shape), [self._tokens[start + at] for at in positions], end)
 
