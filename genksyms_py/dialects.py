@@ -7,14 +7,13 @@ differ in one keyword, in options and in the form of the output line.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from genksyms_py.errors import DialectError
-from genksyms_py.kernel_release import KernelRelease, NamedRelease, find_release
+from genksyms_py.kernel_release import KernelRelease, dialect_for, dialect_of_build
 
 KERNEL_VARIABLE = "GENKSYMS_KERNEL"
 
@@ -73,6 +72,8 @@ _7_X = replace(_6_12, name="7.x", since=KernelRelease(6, 14), grammar="B")
 #: Oldest first; a release belongs to the last dialect whose ``since`` it has reached.
 DIALECTS: tuple[Dialect, ...] = (_2_4, _5_10, _6_1, _6_12, _7_X)
 NEWEST = DIALECTS[-1]
+# What a release older than all of these lacks.
+_BEGINNING = "symbol versions (2.0)"
 
 
 def dialect_of(release: str) -> Dialect:
@@ -81,13 +82,9 @@ def dialect_of(release: str) -> Dialect:
     Raises :class:`DialectError` for a text that is no release or one older than 2.0.
     """
     try:
-        parsed = KernelRelease.parse(release)
+        return dialect_for(release, DIALECTS, _BEGINNING)
     except ValueError as error:
         raise DialectError(str(error)) from None
-    found = [dialect for dialect in DIALECTS if dialect.since <= parsed]
-    if not found:
-        raise DialectError(f"kernel {release} is older than symbol versions (2.0)")
-    return found[-1]
 
 
 def choose_dialect(
@@ -99,12 +96,7 @@ def choose_dialect(
     """
     if kernel is not None:
         return dialect_of(kernel)
-    found: NamedRelease | None = find_release(
-        KERNEL_VARIABLE, os.environ if environment is None else environment, directory or Path()
-    )
-    if found is None:
-        return NEWEST
     try:
-        return dialect_of(found.text)
-    except DialectError as error:
-        raise DialectError(f"{found.origin}: {error}") from None
+        return dialect_of_build(KERNEL_VARIABLE, environment, directory, DIALECTS, _BEGINNING)
+    except ValueError as error:
+        raise DialectError(str(error)) from None

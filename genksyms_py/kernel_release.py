@@ -8,10 +8,11 @@ exports, then ``include/config/kernel.release`` of the current directory.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 # release = MAJOR "." (MINOR | "x") [ any suffix ], with an optional leading "v"
 # e.g. 6.1, 5.10.0-32-amd64, 6.12.107+deb13-arm64, 7.x, v6.1-rc3
@@ -59,3 +60,48 @@ def find_release(own_variable: str, environment: Mapping[str, str], directory: P
     except OSError:
         return None
     return NamedRelease(text, str(_KBUILD_RELEASE_FILE)) if text else None
+
+
+class Dated(Protocol):
+    """A dialect: what holds from one release on."""
+
+    @property
+    def since(self) -> KernelRelease:
+        """The first release that it holds for."""
+
+
+AnyDialect = TypeVar("AnyDialect", bound=Dated)
+
+
+def dialect_for(release: str, dialects: Sequence[AnyDialect], beginning: str) -> AnyDialect:
+    """The last of ``dialects`` (oldest first) whose ``since`` the release has reached.
+
+    ``beginning`` says what a release older than all of them lacks, for the text of the
+    :class:`ValueError` that such a one, or a text that is no release, raises.
+    """
+    parsed = KernelRelease.parse(release)
+    found = [dialect for dialect in dialects if dialect.since <= parsed]
+    if not found:
+        raise ValueError(f"kernel {release} is older than {beginning}")
+    return found[-1]
+
+
+def dialect_of_build(
+    own_variable: str,
+    environment: Mapping[str, str] | None,
+    directory: Path | None,
+    dialects: Sequence[AnyDialect],
+    beginning: str,
+) -> AnyDialect:
+    """The dialect of the build under way (see :func:`find_release`), else the newest.
+
+    Without ``environment`` and ``directory`` those of the process serve.  Raises
+    :class:`ValueError`, whose text names where the unreadable release came from.
+    """
+    found = find_release(own_variable, os.environ if environment is None else environment, directory or Path())
+    if found is None:
+        return dialects[-1]
+    try:
+        return dialect_for(found.text, dialects, beginning)
+    except ValueError as error:
+        raise ValueError(f"{found.origin}: {error}") from None

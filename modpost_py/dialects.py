@@ -9,12 +9,11 @@ stand in their own files, keyed by :attr:`Dialect.name`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from genksyms_py.kernel_release import KernelRelease, find_release
+from genksyms_py.kernel_release import KernelRelease, dialect_for, dialect_of_build
 from modpost_py.errors import DialectError
 
 KERNEL_VARIABLE = "MODPOST_KERNEL"
@@ -171,6 +170,8 @@ DIALECTS: tuple[Dialect, ...] = (_5_10, _6_1, _6_12, _7_2, _7_3)
 #: Oldest first; a release belongs to the last one whose ``since`` it has reached.
 _RELEASES = (_5_10, _6_1, _6_12, _6_13, _7_2, _7_3)
 NEWEST = DIALECTS[-1]
+# What a release older than all of these lacks.
+_BEGINNING = "modpost (2.5)"
 
 
 def dialect_of(release: str) -> Dialect:
@@ -179,13 +180,9 @@ def dialect_of(release: str) -> Dialect:
     Raises :class:`DialectError` for a text that is no release or one older than 2.5.
     """
     try:
-        parsed = KernelRelease.parse(release)
+        return dialect_for(release, _RELEASES, _BEGINNING)
     except ValueError as error:
         raise DialectError(str(error)) from None
-    found = [dialect for dialect in _RELEASES if dialect.since <= parsed]
-    if not found:
-        raise DialectError(f"kernel {release} is older than modpost (2.5)")
-    return found[-1]
 
 
 def choose_dialect(
@@ -197,10 +194,7 @@ def choose_dialect(
     """
     if kernel is not None:
         return dialect_of(kernel)
-    found = find_release(KERNEL_VARIABLE, os.environ if environment is None else environment, directory or Path())
-    if found is None:
-        return NEWEST
     try:
-        return dialect_of(found.text)
-    except DialectError as error:
-        raise DialectError(f"{found.origin}: {error}") from None
+        return dialect_of_build(KERNEL_VARIABLE, environment, directory, _RELEASES, _BEGINNING)
+    except ValueError as error:
+        raise DialectError(str(error)) from None
