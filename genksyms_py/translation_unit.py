@@ -21,7 +21,7 @@ from genksyms_py.declaration_shapes import shapes_of
 from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationTokens, Declared
 from genksyms_py.dialects import Dialect
 from genksyms_py.exact_parser import parse_fragment
-from genksyms_py.expansion import Loaded
+from genksyms_py.expansion import Definition, Loaded
 from genksyms_py.messages import Location
 from genksyms_py.pieces import (
     MARKER,
@@ -269,7 +269,7 @@ class TranslationUnit:
         """The counter is not restarted after a named enum of the source file: give the next enum what it left."""
         self._counted_on.clear()
         state = INITIAL_COUNTER
-        left_at: Place = (0, 0)
+        left_at = written_at = (0, 0)
         for piece in self._row:
             for declaration in piece.enums:
                 leaks = piece.in_source and "W" in declaration.shape
@@ -279,10 +279,20 @@ class TranslationUnit:
                 if any(left_at < restart < place for restart in self._restarts):
                     state = INITIAL_COUNTER
                 declared = self._counted_on[declaration] = self._read(declaration, state)
+                if declared.enumerator_state[1] != state[1]:
+                    written_at = place
                 state = declared.enumerator_state
                 left_at = place
+                if state[1] is not None:
+                    self._check_left_expression(state[1], written_at)
             if state != INITIAL_COUNTER and piece.surroundings is not None:
                 raise IrregularError  # the exact parser began with a fresh counter
+
+    def _check_left_expression(self, expression: Definition, written_at: Place) -> None:
+        """An expression that goes over to the next enum keeps the tags that it was read with."""
+        for token in expression:
+            if token in self._enumerators and self._place(self._index[token]) >= written_at:
+                raise IrregularError  # became a constant only afterwards, and would be tagged now
 
     @property
     def exports(self) -> Iterator[Export]:

@@ -135,6 +135,13 @@ def test_the_enum_counter_leaks() -> None:
     assert units.expansions(("h.h", named[1]), header, exports) == plain
 
 
+def test_an_expression_that_leaks_keeps_its_tags() -> None:
+    """Check that a constant used in its own expression stays plain text where the next enum counts on from it."""
+    units = _Units()
+    leaking, counting = ("x.c", "enum e { A = A };"), ("k.h", "enum { K }; int x[K];")
+    assert units.expansions(leaking, counting, ("x.c", EXPORT_X)) == ["int x [ ( A ) + 1 ]"]
+
+
 def test_an_unknown_enum_restarts_the_counter() -> None:
     """Check that expanding an undeclared enum restarts the counter that a source file's enum had left."""
     units = _Units()
