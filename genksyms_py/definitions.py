@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from genksyms_py.c_front_end import DECLARED, PARAMETER, FrontEnd
@@ -86,11 +86,15 @@ def _reference(token: str) -> str:
 
 
 class Item(NamedTuple):
-    """A token of a level: its class, its text, and for a folded compound its tokens."""
+    """A token of a level: its class, its text, and for a folded compound its tokens.
+
+    ``known`` is how many enum constants the declaration had when the token was read.
+    """
 
     letter: str
     text: str
     tokens: Sequence[str] = ()
+    known: int = 0
 
 
 class DeclarationReader:
@@ -116,7 +120,7 @@ class DeclarationReader:
         }
         return Declared(
             reading.defined,
-            frozenset(identifiers) - reading.enumerators,
+            frozenset(identifiers).difference(reading.enumerators),
             frozenset(reading.own_references),
             reading.enumerator_state.snapshot(),
         )
@@ -166,7 +170,8 @@ class _Reading:
         self._position = 0
         self._is_extern = False
         self.defined: list[Loaded] = []
-        self.enumerators: set[str] = set()
+        #: This declaration's enum constants, each with how many there were before.
+        self.enumerators: dict[str, int] = {}
         self.own_references: set[str] = set()
         self.enumerator_state = EnumeratorState(*enumerator_state)
 
@@ -182,7 +187,7 @@ class _Reading:
             if letter in "ZzWw":
                 items.append(self._compound(letter, text, items if not closing else []))
             else:
-                items.append(Item(letter, text))
+                items.append(Item(letter, text, (), len(self.enumerators)))
         return items
 
     def _compound(self, letter: str, opening: str, before: list[Item]) -> Item:
@@ -234,12 +239,13 @@ class _Reading:
                 tokens += ["=", *value]
             definition = self.enumerator_state.value(tuple(value))
             self.defined.append(Loaded("E", item.text, definition, False))
-            self.enumerators.add(item.text)
+            self.enumerators.setdefault(item.text, len(self.enumerators))
         return tokens
 
-    def tagged(self, token: str) -> str:
-        """``token``, as a reference if it is by now one of this declaration's enum constants."""
-        if token in self.enumerators:
+    def tagged(self, token: str, known: int | None = None) -> str:
+        """``token``, as a reference if it is one of this declaration's enum constants: of the first ``known``."""
+        before = self.enumerators.get(token)
+        if before is not None and (known is None or before < known):
             self.own_references.add(token)
             return "E#" + token
         return token
@@ -261,9 +267,9 @@ class _Reading:
 def _kept(items: Sequence[Item], roles: str, reading: _Reading) -> list[str]:
     """The tokens of ``items`` that stay, references in symtypes' spelling."""
     tokens: list[str] = []
-    tagged = reading.tagged if reading.enumerators else None
     for item, role in zip(items, roles, strict=True):
         letter = item.letter
+        tagged = partial(reading.tagged, known=item.known) if item.known else None
         if letter == "I":
             if role != PARAMETER:
                 tokens.append(item.text if tagged is None else tagged(item.text))

@@ -142,6 +142,15 @@ def test_an_expression_that_leaks_keeps_its_tags() -> None:
     assert symtypes == "E#K ( A ) + 1 \nx int x [ E#K ] \n"
 
 
+def test_constants_count_from_where_they_are_read() -> None:
+    """Check that a token before an enum of its declaration is no reference to its constants, and one behind it is."""
+    text = "struct { int b [ R ]; int a __attribute ((R)) ; enum { Q , R } c [ R ] ; } x, y [ R ] ;"
+    unit = _unit(("k.h", text), ("x.c", EXPORT_X))
+    symtypes = Versioner(dialect_of("6.1"), wants_symtypes=True).unit_versions(unit).symtypes_text()
+    body = "struct { int b [ R ] ; int a __attribute ( ( R ) ) ; enum { Q , R } c [ E#R ] ; }"
+    assert symtypes == f"E#R 1 \nx {body} x \n"
+
+
 def test_an_unknown_enum_restarts_the_counter() -> None:
     """Check that expanding an undeclared enum restarts the counter that a source file's enum had left."""
     units = _Units()
