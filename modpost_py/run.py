@@ -71,7 +71,6 @@ class Run:
         self.result = RunResult(self._exports)
         self._reporter = Reporter(dialect, self._take)
         self._mismatches = 0
-        self._globals: set[str] = set()
         self._owners: dict[tuple[str | None, str], Module] = {}
 
     def execute(self) -> RunResult:

@@ -33,11 +33,6 @@ def lines_of(text: str) -> list[str]:
     return lines
 
 
-def file_name(path: str) -> str:
-    """What follows the last slash."""
-    return path[path.rfind("/") + 1 :]
-
-
 def to_path(text: str) -> bytes:
     """Latin-1 text of this package -> path for the system."""
     return text.encode("latin-1")
