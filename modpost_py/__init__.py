@@ -22,7 +22,7 @@ How it is put together; data flows downwards:
 ``symvers``            symbol dumps
 ``cross_reference``    unresolved symbols against exports
 ``module_source``      the emitted sources
-``run``                the order of work
+``whole_run``          the order of work
 ``cli``                options and printing
 =====================  ==========================================================================
 
@@ -32,21 +32,26 @@ every message in ``core_messages``, ``section_messages`` and ``device_messages``
 Text is ``str`` decoded as latin-1 throughout, paths included: one character a byte.
 """
 
-from modpost_py.dialects import DIALECTS, Dialect, choose_dialect, dialect_of
-from modpost_py.errors import (
-    DialectError,
-    FatalError,
-    FileError,
-    MalformedObjectError,
-    ModpostError,
-    NotElfError,
-    ObjectFileError,
-    UsageError,
-)
-from modpost_py.messages import Diagnostic
-from modpost_py.object_file import ObjectFile, Section
-from modpost_py.options import Options
-from modpost_py.run import RunResult, run
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modpost_py.dialects import DIALECTS, Dialect, choose_dialect, dialect_of
+    from modpost_py.errors import (
+        DialectError,
+        FatalError,
+        FileError,
+        MalformedObjectError,
+        ModpostError,
+        NotElfError,
+        ObjectFileError,
+        UsageError,
+    )
+    from modpost_py.messages import Diagnostic
+    from modpost_py.object_file import ObjectFile, Section
+    from modpost_py.options import Options
+    from modpost_py.whole_run import RunResult, run
 
 __version__ = "0.1.0"
 
@@ -70,3 +75,35 @@ __all__ = [
     "dialect_of",
     "run",
 ]
+
+# Imported when first asked for: the programs of the subpackages start without modpost itself
+_HOMES = {
+    "DIALECTS": "modpost_py.dialects",
+    "Diagnostic": "modpost_py.messages",
+    "Dialect": "modpost_py.dialects",
+    "DialectError": "modpost_py.errors",
+    "FatalError": "modpost_py.errors",
+    "FileError": "modpost_py.errors",
+    "MalformedObjectError": "modpost_py.errors",
+    "ModpostError": "modpost_py.errors",
+    "NotElfError": "modpost_py.errors",
+    "ObjectFile": "modpost_py.object_file",
+    "ObjectFileError": "modpost_py.errors",
+    "Options": "modpost_py.options",
+    "RunResult": "modpost_py.whole_run",
+    "Section": "modpost_py.object_file",
+    "UsageError": "modpost_py.errors",
+    "choose_dialect": "modpost_py.dialects",
+    "dialect_of": "modpost_py.dialects",
+    "run": "modpost_py.whole_run",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -19,8 +19,8 @@ from modpost_py.dialects import DIALECTS, Dialect, choose_dialect
 from modpost_py.errors import DialectError, UsageError
 from modpost_py.messages import Diagnostic, printed
 from modpost_py.options import ARGUMENTS, FLAGS, Options
-from modpost_py.run import Run, RunResult
 from modpost_py.text_files import from_path
+from modpost_py.whole_run import Run, RunResult
 
 USAGE = """\
 usage: modpost-py [OPTION]... [OBJECT.o]...

@@ -10,8 +10,8 @@ from typing import Any
 
 from modpost_py.dialects import Dialect
 from modpost_py.messages import Diagnostic, Severity
-from modpost_py.run import RunResult
 from modpost_py.text_files import to_path
+from modpost_py.whole_run import RunResult
 
 #: Version of the JSON document; raised when a member changes its meaning or goes.
 SCHEMA_VERSION = 1

@@ -19,9 +19,9 @@ from modpost_py.modules import Export, Module
 from modpost_py.near_names import near_names
 from modpost_py.object_reading import MODULE_LAYOUT
 from modpost_py.options import Options
-from modpost_py.run import RunResult
 from modpost_py.symvers import parsed_lines
 from modpost_py.text_files import read_text, to_path
+from modpost_py.whole_run import RunResult
 
 _DUMP_NAME = "Module.symvers"
 # How far up from the module dumps of its neighbours are looked for, and how many directories in all

@@ -30,7 +30,7 @@ from modpost_py.addends import R_ARM_THM_CALL, R_ARM_THM_JUMP19, R_ARM_THM_JUMP2
 from modpost_py.cli import parse
 from modpost_py.dialects import Dialect, dialect_of
 from modpost_py.messages import Diagnostic, printed
-from modpost_py.run import Run
+from modpost_py.whole_run import Run
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.modpost.elf_writer import (

@@ -23,7 +23,7 @@ from pathlib import Path
 from modpost_py.cli import parse
 from modpost_py.dialects import Dialect, dialect_of
 from modpost_py.messages import Diagnostic, printed
-from modpost_py.run import Run
+from modpost_py.whole_run import Run
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 

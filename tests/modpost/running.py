@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from modpost_py.cli import parse
 from modpost_py.dialects import DIALECTS
 from modpost_py.messages import Diagnostic, printed
-from modpost_py.run import Run, RunResult
+from modpost_py.whole_run import Run, RunResult
 from tests.modpost.module_writer import ModuleSpec, write_files
 
 ALL = tuple(dialect.name for dialect in DIALECTS)

@@ -13,7 +13,7 @@ from modpost_py.diagnostic_formats import document, github_annotations, sarif_do
 from modpost_py.dialects import dialect_of
 from modpost_py.explain import explained, explanation_text
 from modpost_py.near_names import near_names
-from modpost_py.run import Run, RunResult
+from modpost_py.whole_run import Run, RunResult
 from tests.modpost.elf_writer import EM_PPC, ET_EXEC, ElfWriter
 from tests.modpost.module_writer import ExportSpec, ModuleSpec, write_files
 from tests.modpost.running import inside
