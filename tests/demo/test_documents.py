@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,9 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 # modpost's documents are tested with modpost.
 DOCUMENTS = [path for path in DOCUMENTS if path.exists() and not path.name.startswith("modpost-")]
+
+#: The installed programs and their entry points.
+PROGRAMS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
 _BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "=== end of a command ==="
@@ -92,13 +96,19 @@ def copy_of_repository(directory: Path) -> None:
     commands = {
         "python": python,
         "python3": python,
-        "genksyms-py": f"{python} -m genksyms_py",
-        "modpost-py": f"{python} -m modpost_py",
         "make": f"{shutil.which('make')} --no-print-directory VENV={prefix} -o {prefix}/.installed",
     }
     for name, command in commands.items():
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        program.chmod(0o755)
+    for name, entry in PROGRAMS.items():
+        module, _, function = entry.partition(":")
+        program = programs / name
+        # As an installed one: sys.argv[0] is the program.
+        program.write_text(
+            f"#!{sys.executable}\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
+        )
         program.chmod(0o755)
 
 
