@@ -14,11 +14,11 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --retries 2 --
 CHECKED     := genksyms_py modpost_py tests samples bench
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-oldest conformance bench lint clean
+.PHONY: help demo test test-oldest conformance e2e bench lint clean
 
 help:           ## list the targets
 	@echo 'Targets:'
-	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\): .*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
 
 demo: $(INSTALLED)    ## build the miniature kernel of samples/ and show what its symbol versions do
 	@PATH="$(PWD_VENV)/bin:$$PATH" $(MAKE) --no-print-directory -C samples/mini-kernel show PYTHON=python
@@ -28,6 +28,9 @@ test: $(INSTALLED)    ## run the tests that need nothing but Python and gcc (und
 
 conformance: $(INSTALLED)    ## compare with the C programs on Debian's kernels (downloads; under 20 minutes)
 	@"$(VENV)/bin/python" -m tests.conformance.run
+
+e2e: $(INSTALLED)    ## boot Debian's kernels under qemu and load modules that these programs made
+	@"$(VENV)/bin/python" -m tests.conformance.run --only boots kernel-verdicts
 
 test-oldest: $(OLDEST)/.installed    ## run the tests with the oldest pycparser, lark and pyelftools that are allowed
 	@"$(OLDEST)/bin/python" -m pytest

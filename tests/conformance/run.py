@@ -67,6 +67,17 @@ PARTS: tuple[Part, ...] = (
     _units("arm64", "6.1", "arm64", 60),
     _units("s390x", "6.1", "s390x", 50),
     _units("armhf", "6.1", "armhf", 50),
+    Part("kbuild", "kbuild_builds"),
+    Part("dkms-drivers", "dkms_drivers"),
+    Part("depmod", "depmod_files"),
+    Part("modinfo", "modinfo_outputs"),
+    Part("modprobe", "modprobe_outputs"),
+    Part("boots", "boots"),
+    Part("kernel-verdicts", "kernel_verdicts"),
+    Part("modcheck", "modcheck_kernels"),
+    Part("foreign-headers", "foreign_headers"),
+    Part("restamp", "restamped_modules"),
+    Part("fixdep", "fixdep_files"),
     _modules("7.x", "7.x", "amd64"),
     _modules("7.x-backports", "7.x-backports", "amd64"),
     _modules("6.12", "6.12", "amd64"),
@@ -91,6 +102,9 @@ _PROGRAMS = {
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf",
     "s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu",
+    "modinfo": "kmod",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-system-aarch64": "qemu-system-arm",
 }
 
 
