@@ -91,14 +91,31 @@ class KernelPackages:
         return self.archive.unpack(self._exactly(name, self.version)) / "usr/src" / name
 
     @functools.cached_property
+    def _image_package(self) -> Package:
+        meta = self.archive.find(f"linux-image-{self._flavour}", self.kernel.version_pattern)
+        return self._exactly(meta.depended(rf"linux-image-\d.*-{self._flavour}"), meta.version)
+
+    @functools.cached_property
     def modules(self) -> Path:
         """The directory ``lib/modules/RELEASE`` of the image, modules as shipped (perhaps compressed)."""
-        meta = self.archive.find(f"linux-image-{self._flavour}", self.kernel.version_pattern)
-        image = self._exactly(meta.depended(rf"linux-image-\d.*-{self._flavour}"), meta.version)
+        image = self._image_package
         # Since 7.x the image package is empty and depends on one that holds the modules.
         if "linux-modules-" in image.depends:
             image = self._exactly(image.depended(r"linux-modules-\d.*"), image.version)
         return _only(self.archive.unpack(image), "lib/modules/*", "usr/lib/modules/*")
+
+    @functools.cached_property
+    def kernel_image(self) -> Path:
+        """The kernel as a boot loader takes it (vmlinuz), of the release that :attr:`headers` are for."""
+        image = self._image_package
+        # Since 7.x the image package is empty and depends on one that holds the kernel.
+        if "linux-binary-" in image.depends:
+            image = self._exactly(image.depended(r"linux-binary-\d.*"), image.version)
+        found = _only(self.archive.unpack(image), "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+        release = found.parent.name if found.name == "vmlinuz" else found.name.removeprefix("vmlinuz-")
+        if release != self.release:
+            raise NotAvailable(f"the image is of {release}, the headers are for {self.release}")
+        return found
 
     @functools.cached_property
     def source_package(self) -> Package:
