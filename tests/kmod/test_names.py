@@ -47,6 +47,6 @@ def test_normalized_alias(given: str, alias: str) -> None:
 @pytest.mark.parametrize("given", ["a]", "a[b", "a-[", "[a]]", "[a]-]", "[a][b-"])
 def test_unbalanced_brackets(given: str) -> None:
     """Check that an unmatched bracket is an error that names the alias."""
-    with pytest.raises(KmodError, match="^invalid alias: ") as caught:
+    with pytest.raises(KmodError) as caught:
         normalized_alias(given)
     assert str(caught.value) == f"invalid alias: {given}"
