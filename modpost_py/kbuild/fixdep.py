@@ -113,8 +113,14 @@ class _OptionLines:
             name = name.removesuffix(_MODULE_SUFFIX)
             if name and name not in self._seen:
                 self._seen.add(name)
-                lines.append(_WILDCARD % (name.lower().replace(b"_", b"/") + b".h" if self._lower_case else name))
+                lines.append(_WILDCARD % (_lower_case_path(name) if self._lower_case else name))
         return b"".join(lines)
+
+
+def _lower_case_path(name: bytes) -> bytes:
+    """``FOO_BAR`` -> ``foo/bar.h``; no empty parts, but for the last."""
+    path = b"/".join(part for part in name.lower().split(b"_") if part)
+    return path + (b"/.h" if path and name.endswith(b"_") else b".h")
 
 
 def _longer_name(parts: list[bytes]) -> bytes:
@@ -145,10 +151,11 @@ def _make_dependencies(text: bytes, dialect: Dialect) -> Iterator[tuple[bool, by
     """As since 6.4: make's syntax.  Only the first rule's source counts, and every other file once."""
     is_target, is_source, has_source = True, False, False
     seen = set()
-    for word in _make_words(text):
-        if word == b"\n":
+    for written in _make_words(text):
+        word = _unescaped(written) if b"\\" in written else written
+        if written == b"\n":
             is_target = True
-        elif word == b":":
+        elif written == b":":
             is_target, is_source = False, True
         elif is_target:
             pass
@@ -163,7 +170,7 @@ def _make_dependencies(text: bytes, dialect: Dialect) -> Iterator[tuple[bool, by
 
 
 def _make_words(text: bytes) -> Iterator[bytes]:
-    """The names in a depfile, and ``:`` and newline between them.
+    """The names in a depfile, still with their escapes, and ``:`` and newline between them.
 
     An unescaped ``#`` begins a comment.  Nearly every depfile has neither comments nor escapes: those are cut quickly.
     """
@@ -179,7 +186,7 @@ def _make_words(text: bytes) -> Iterator[bytes]:
 
 
 def _escaped_words(text: bytes) -> Iterator[bytes]:
-    r"""As :func:`_make_words`, for any text: ``\#`` and ``\:`` lose the backslash, others keep it."""
+    """As :func:`_make_words`, for any text."""
     place, end = 0, len(text)
     while place < end:
         byte = text[place : place + 1]
@@ -194,7 +201,7 @@ def _escaped_words(text: bytes) -> Iterator[bytes]:
             place += 1
         else:
             begin, place = place, _word_end(text, place)
-            yield _unescaped(text[begin:place])
+            yield text[begin:place]
 
 
 def _comment_end(text: bytes, place: int) -> int:
@@ -216,6 +223,7 @@ def _word_end(text: bytes, place: int) -> int:
 
 
 def _unescaped(word: bytes) -> bytes:
+    r"""``\#`` and ``\:`` lose the backslash, others keep it."""
     result = bytearray()
     place = 0
     while place < len(word):
@@ -233,8 +241,8 @@ def _contents(path: bytes) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        reason = f"{os.fsdecode(path)}: {error.strerror}"
-        raise FixdepError(f"fixdep: error opening file: {reason}", 2) from None
+        place = f"{os.fsdecode(path)}: " if path else ""  # as perror, which prints no colon for an empty name
+        raise FixdepError(f"fixdep: error opening file: {place}{error.strerror}", 2) from None
     try:
         size = os.fstat(descriptor).st_size
         data = os.read(descriptor, size)

@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words in (["--help"], ["--version"]):
         return _tell_about(words[0])
     release = None
-    if len(words) > 3 and words[0] == "--kernel":
+    if words[:1] == ["--kernel"] and len(words) > 1:
         release = words[1]
         del words[:2]
-    elif len(words) > 3 and words[0].startswith("--kernel="):
+    elif words and words[0].startswith("--kernel="):
         release = words.pop(0).partition("=")[2]
     try:
         dialect = dialect_of_build() if release is None else dialect_of(release)
