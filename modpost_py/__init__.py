@@ -34,8 +34,7 @@ Text is ``str`` decoded as latin-1 throughout, paths included: one character a b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # importing typing would double the start of the small programs
 if TYPE_CHECKING:
     from modpost_py.dialects import DIALECTS, Dialect, choose_dialect, dialect_of
     from modpost_py.errors import (
