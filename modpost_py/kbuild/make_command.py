@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, words = parser.parse_known_args(arguments)
     try:
         if options.print:
-            print(one_liner(options.kernel or _tree(_request(options, words)).release))
+            print(_one_liner(options, words))
             return 0
         if options.kernel:
             parser.error("--kernel is for --print: a build takes it from the headers")
@@ -94,6 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _one_liner(options: argparse.Namespace, words: list[str]) -> str:
+    if options.kernel:
+        return one_liner(options.kernel)
+    tree = _tree(_request(options, words))
+    return one_liner(tree.release, str(tree.directory))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -169,7 +176,7 @@ def _build(request: _Request) -> int:
     output = _output(request, dialect, tree)
     build_checks.check_module_directory(request.module)
     build_checks.check_headers(tree)
-    if not targets <= _PASSIVE:
+    if not targets or targets - _PASSIVE:
         build_checks.check_output(output)
         for note in build_checks.notes(tree, os.uname().release, request.variables):
             sys.stderr.write(f"kbuild-py: note: {note}\n")

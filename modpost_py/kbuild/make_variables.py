@@ -136,15 +136,17 @@ def _filled(texts: Mapping[str, str], name: str, program: str) -> dict[str, str]
     return {variable: text.replace(f"{{{name}}}", program) for variable, text in texts.items()}
 
 
-def one_liner(release: str) -> str:
+def one_liner(release: str, headers: str | None = None) -> str:
     """The command that a user types to build with our installed programs, for one kernel release.
 
-    The programs are found through PATH; where make needs a file, the shell looks it up.
+    Without ``headers``, those of the running kernel.  The programs are found through PATH; where make
+    needs a file, the shell looks it up.
     """
     dialect = dialect_of(release)
     variables = program_variables(dialect, {name: f"{name}-py" for name in PROGRAMS})
     words = [_assignment(name, value, dialect) for name, value in variables.items()]
-    return " \\\n    ".join(["make -C /lib/modules/$(uname -r)/build M=$PWD", *words])
+    directory = "/lib/modules/$(uname -r)/build" if headers is None else quoted(headers)
+    return " \\\n    ".join([f"make -C {directory} M=$PWD", *words])
 
 
 def _assignment(name: str, value: str, dialect: KbuildDialect) -> str:
