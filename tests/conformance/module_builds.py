@@ -58,15 +58,23 @@ class ModuleKit:
                 original.replace(path)
 
     def build(self, directory: Path, arguments: Sequence[str] = ()) -> str:
-        """``make -C HEADERS M=DIRECTORY`` as dkms calls it; returns what it printed.  Raises BuildFailure."""
-        command = ["make", "-C", str(self.headers), f"M={directory}", *self.variables, *arguments]
+        """``make -C HEADERS M=DIRECTORY``; returns what it printed.  Raises BuildFailure."""
+        return self.make("-C", str(self.headers), f"M={directory}", *arguments)
+
+    def make(self, *arguments: str) -> str:
+        """Call make with the variables for these headers; returns what it printed.  Raises BuildFailure."""
+        command = ["make", *arguments, *self.variables]
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
-        result = subprocess.run(
-            command, env={**environment, "LC_ALL": "C"}, timeout=BUILD_SECONDS,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        )  # fmt: skip
+        try:
+            result = subprocess.run(
+                command, env={**environment, "LC_ALL": "C"}, timeout=BUILD_SECONDS,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise BuildFailure(f"{' '.join(arguments)}: not done after {BUILD_SECONDS} s") from None
         if result.returncode != 0:
-            raise BuildFailure(f"{directory.name}: make ended with {result.returncode}:\n{_tail(result.stdout)}")
+            text = "\n".join(result.stdout.splitlines()[-15:])
+            raise BuildFailure(f"make {' '.join(arguments)} ended with {result.returncode}:\n{text}")
         return result.stdout
 
     def build_sources(self, directory: Path, sources: Mapping[str, str], arguments: Sequence[str] = ()) -> str:
@@ -75,10 +83,6 @@ class ModuleKit:
         for name, text in sources.items():
             (directory / name).write_text(text)
         return self.build(directory, arguments)
-
-
-def _tail(text: str, lines: int = 15) -> str:
-    return "\n".join(text.splitlines()[-lines:])
 
 
 assert set(_PLACES) == set(PROGRAMS)
