@@ -28,11 +28,18 @@ def module_name(path_or_name: str) -> str:
 
 
 def normalized_alias(alias: str) -> str:
-    """The form in which an alias or a pattern is looked up: underscores for dashes, save inside ``[...]``.
+    """The form in which an alias is looked up: :func:`underscored`, and cut to what fits into kmod's buffers.
 
     Raises :class:`KmodError` where a bracket is not closed, or closed without having been opened.
     """
-    alias = _cut(alias)
+    return underscored(_cut(alias))
+
+
+def underscored(alias: str) -> str:
+    """``alias`` with underscores for dashes, save inside ``[...]``: the form in which configurations keep patterns.
+
+    Raises :class:`KmodError` where a bracket is not closed, or closed without having been opened.
+    """
     if "[" not in alias and "]" not in alias:
         return alias.replace("-", "_")
     parts = []
