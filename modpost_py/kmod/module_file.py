@@ -15,8 +15,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from modpost_py.errors import FileError, ObjectFileError
@@ -34,8 +32,6 @@ from modpost_py.kmod.errors import ModuleFileError
 if TYPE_CHECKING:
     from modpost_py.kmod.signature import Signature
     from modpost_py.object_file import ObjectFile, SymbolTable
-
-_SHT_NOBITS = 8
 
 # The fields of the ELF header behind e_ident, and of a section header, by word size in bits and byte order:
 #   type machine version entry phoff shoff flags ehsize phentsize phnum shentsize shnum shstrndx
@@ -94,28 +90,40 @@ class ModuleFile:
         return cls(path, read_module(path))
 
     @classmethod
-    @contextmanager
-    def opened(cls, path: str) -> Iterator[ModuleFile]:
-        """The module in a file of which only those parts are read that are asked for inside the ``with`` block.
+    def opened(cls, path: str) -> ModuleFile:
+        """The module in a file of which only those parts are read that are asked for: ``with ModuleFile.opened(...)``.
 
-        Raises what :meth:`read` does, the errors of reading inside the block too.
+        Until :meth:`close`, or the end of the ``with`` block, it keeps the file open.  Raises what :meth:`read` does,
+        the errors of reading later too.
         """
         descriptor, size = open_module(path)
         try:
-            yield cls._of_descriptor(path, descriptor, size)
+            start = os.pread(descriptor, _LARGEST_HEADER, 0)
+            if size < LONGEST_MAGIC or is_compressed(start):
+                return cls(path, uncompressed(path, read_whole(descriptor, path, size)))
+            module = cls.__new__(cls)
+            module._descriptor = descriptor
+            module._data = None
+            module._start(path, start, size)
+            descriptor = -1
+            return module
+        except OSError as error:
+            raise FileError(path, error.errno or errno.EIO) from None
         finally:
-            os.close(descriptor)
+            if descriptor >= 0:
+                os.close(descriptor)
 
-    @classmethod
-    def _of_descriptor(cls, path: str, descriptor: int, size: int) -> ModuleFile:
-        start = os.pread(descriptor, _LARGEST_HEADER, 0)
-        if size < LONGEST_MAGIC or is_compressed(start):
-            return cls(path, uncompressed(path, read_whole(descriptor, path, size)))
-        module = cls.__new__(cls)
-        module._descriptor = descriptor
-        module._data = None
-        module._start(path, start, size)
-        return module
+    def close(self) -> None:
+        """Close the file of an :meth:`opened` module; what has not been read by then cannot be."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> ModuleFile:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def _start(self, path: str, start: bytes, size: int) -> None:
         """Read the header from the first bytes, and the section headers that it tells of."""
@@ -129,7 +137,7 @@ class ModuleFile:
         if bits is None or prefix is None:
             raise DamagedModuleError(path, "unknown ELF class or byte order")
         header = _HEADERS[bits, prefix]
-        if size <= header.size:
+        if size <= header.size or len(start) < header.size:
             raise DamagedModuleError(path, "the ELF header is cut off")
         self.bits = bits
         self.prefix = prefix
@@ -156,9 +164,10 @@ class ModuleFile:
         if self._data is not None:
             return self._data[offset : offset + size]
         try:
-            return os.pread(self._descriptor, size, offset)
+            piece = os.pread(self._descriptor, size, offset)
         except OSError as error:
             raise FileError(self.path, error.errno or errno.EIO) from None
+        return piece if len(piece) == size else b""  # the file has become shorter meanwhile
 
     def tail(self, size: int) -> bytes:
         """The last bytes of the file, fewer where it is shorter."""
@@ -178,7 +187,7 @@ class ModuleFile:
         return self._data
 
     def section_header(self, name: str) -> tuple[int, ...] | None:
-        """The first section of a name that lies in the file, as the ten numbers of its header.
+        """The first section of a name that lies in the file, whatever its type, as the ten numbers of its header.
 
         They are ``sh_name sh_type sh_flags sh_addr sh_offset sh_size sh_link sh_info sh_addralign sh_entsize``.
         """
@@ -187,7 +196,7 @@ class ModuleFile:
         place = names.find(wanted)
         while place >= 0:
             for header in self._sections:
-                if header[0] == place and (header[4] + header[5] <= size or header[1] == _SHT_NOBITS):
+                if header[0] == place and header[4] + header[5] <= size:
                     return header
             # The same bytes can end the name of another section
             place = names.find(wanted, place + 1)
@@ -198,15 +207,13 @@ class ModuleFile:
         header = self.section_header(name)
         if header is None:
             return None
-        return b"" if header[1] == _SHT_NOBITS else self._piece(header[4], header[5])
+        return self._piece(header[4], header[5])
 
     def section(self, name: str) -> memoryview | None:
         """The contents of the first section of a name that lies in the file; ``None`` where there is none."""
         header = self.section_header(name)
         if header is None:
             return None
-        if header[1] == _SHT_NOBITS:
-            return memoryview(b"")
         if self._data is None:
             return memoryview(self._piece(header[4], header[5]))
         return memoryview(self._data)[header[4] : header[4] + header[5]]
