@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from modpost_py.elf_names import machine_name
@@ -87,8 +88,8 @@ class KernelFacts:
     the size of ``struct module`` in bytes, ``configuration`` maps ``NAME`` (without ``CONFIG_``) to
     ``y``, ``m`` or a value and lacks what is not set.  ``offers`` are the exports by symbol;
     ``knows_vmlinux`` says that a symbol missing from them is not exported by vmlinux, ``knows_modules``
-    that no in-tree module exports it.  ``modules`` are the files of the in-tree modules by name,
-    ``directory`` the modules directory; ``signers`` name the keys that its modules are signed with.
+    that no in-tree module exports it.  ``modules`` are the files of the in-tree modules by
+    the name that Module.symvers gives them (``drivers/net/foo``), ``directory`` the modules directory; ``signers`` name the keys that its modules are signed with.
     """
 
     paths: tuple[str, ...] = ()
@@ -113,7 +114,24 @@ class KernelFacts:
         """
         from modpost_py.kmod.kernel_facts_places import facts_at
 
-        return merged(facts_at(os.fspath(path), index > 0) for index, path in enumerate(paths))
+        facts = merged(facts_at(os.fspath(path)) for path in paths)
+        if facts.modules and not (facts.knows_vmlinux and facts.knows_modules):
+            facts.add_exports_of_modules()
+        return facts
+
+    def add_exports_of_modules(self) -> None:
+        """Add what the in-tree modules export, and of vmlinux's exports what their imports show."""
+        from modpost_py.kmod.symvers_from_image_modules import exports_of_modules
+
+        found = exports_of_modules(self.modules or {}, learns=not self.knows_vmlinux)
+        for offer in (*found.exports, *found.learnt):
+            self.offers.setdefault(offer.symbol, offer)
+        self.knows_modules = not found.errors
+
+    @cached_property
+    def module_paths(self) -> Mapping[str, str]:
+        """The files of the in-tree modules by the kernel's names of the modules (underscores)."""
+        return {name.rsplit("/", 1)[-1].replace("-", "_"): path for name, path in (self.modules or {}).items()}
 
     def config(self, name: str) -> str | None:
         """An option's value: ``y``, ``m``, a value, ``n`` where it is not set; ``None`` where that is unknown."""

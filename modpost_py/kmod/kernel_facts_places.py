@@ -38,12 +38,8 @@ _WHAT_IT_MAY_BE = (
 )
 
 
-def facts_at(path: str, is_further: bool = False) -> KernelFacts:
-    """The facts that one place tells; raises :class:`KmodError` for what is none and :class:`FileError`.
-
-    ``is_further`` says that other places tell more: then the vmlinux exports that modules hint at
-    are not worth the time that finding them takes.
-    """
+def facts_at(path: str) -> KernelFacts:
+    """The facts that one place tells; raises :class:`KmodError` for what is none and :class:`FileError`."""
     try:
         status = os.stat(path)
     except OSError as error:
@@ -51,17 +47,17 @@ def facts_at(path: str, is_further: bool = False) -> KernelFacts:
     except ValueError:
         raise FileError(path, errno.ENOENT) from None
     if stat.S_ISDIR(status.st_mode):
-        return _facts_of_directory(path, is_further)
+        return _facts_of_directory(path)
     return _reader_of(path)(path)
 
 
-def _facts_of_directory(path: str, is_further: bool) -> KernelFacts:
+def _facts_of_directory(path: str) -> KernelFacts:
     from modpost_py.kmod.kernel_facts_modules import facts_of_modules_directory, is_modules_directory
 
     if os.path.isfile(os.path.join(path, "include/config/auto.conf")):
         return facts_of_headers(path)
     if is_modules_directory(path):
-        return facts_of_modules_directory(path, not is_further)
+        return facts_of_modules_directory(path)
     dump = os.path.join(path, "Module.symvers")
     if os.path.isfile(dump):
         return facts_of_dump(dump)
