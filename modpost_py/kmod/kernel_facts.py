@@ -88,8 +88,11 @@ class KernelFacts:
     the size of ``struct module`` in bytes, ``configuration`` maps ``NAME`` (without ``CONFIG_``) to
     ``y``, ``m`` or a value and lacks what is not set.  ``offers`` are the exports by symbol;
     ``knows_vmlinux`` says that a symbol missing from them is not exported by vmlinux, ``knows_modules``
-    that no in-tree module exports it.  ``modules`` are the files of the in-tree modules by
-    the name that Module.symvers gives them (``drivers/net/foo``), ``directory`` the modules directory; ``signers`` name the keys that its modules are signed with.
+    that no in-tree module exports it.  ``modules`` are the files of the in-tree modules by the name that
+    Module.symvers gives them (``drivers/net/foo``), ``directory`` is the modules directory, ``signers``
+    name the keys that its modules are signed with.  ``distribution`` is ``debian``, or empty for a kernel
+    that is not known to be patched in what concerns modules.  ``near`` remembers which exports look like
+    a name that is missing.
     """
 
     paths: tuple[str, ...] = ()
@@ -104,6 +107,8 @@ class KernelFacts:
     directory: str | None = None
     modules: Mapping[str, str] | None = None
     signers: frozenset[str] | None = None
+    distribution: str | None = None
+    near: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, paths: Sequence[str | os.PathLike[str]]) -> KernelFacts:
@@ -183,4 +188,5 @@ _SINGLE_FACTS = (
     "directory",
     "modules",
     "signers",
+    "distribution",
 )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a kernel's configuration implies: its machine and its version magic, as data.
 
-The version magic (``include/linux/vermagic.h``) is, each word with a blank behind it but for the last group::
+The version magic (``include/linux/vermagic.h``) is a row of words, each with a blank behind it but for the last two::
 
-    RELEASE [ "SMP" ] [ "preempt" | "preempt_rt" ] [ "mod_unload" ] [ "modversions" ] ARCHITECTURE [ "RANDSTRUCT_" seed ]
+    RELEASE [ "SMP" ] [ "preempt" | "preempt_rt" ] [ "mod_unload" ] [ "modversions" ]
+    [ ARCHITECTURE ] [ "RANDSTRUCT_" seed ]
 """
 
 from __future__ import annotations
@@ -54,6 +55,13 @@ def release_in(text: str) -> str | None:
     return found[1] if found else None
 
 
+def distribution_of(release: str | None, configuration: Configuration) -> str:
+    """Whose kernel it is: ``debian`` where Debian's packages left their marks, else empty."""
+    is_debian = "Debian" in configuration.get("CC_VERSION_TEXT", "")
+    # Debian builds each kernel with its release as salt; who builds one on Debian does not
+    return "debian" if is_debian and release and configuration.get("BUILD_SALT") == release else ""
+
+
 class _Architecture(NamedTuple):
     """Machines of an architecture: 32 and 64 bit; which option tells the word size and the rarer byte order."""
 
@@ -93,7 +101,7 @@ def machine_of(configuration: Configuration) -> Machine | None:
     return None
 
 
-#: What the version magic says of the build, for any architecture: the first option of a group that is set gives the word.
+#: What the version magic of any architecture says: the first option of a group that is set gives the word.
 _COMMON_WORDS = (
     (("SMP", "SMP "),),
     (("PREEMPT_RT", "preempt_rt "), ("PREEMPT_BUILD", "preempt "), ("PREEMPT", "preempt ")),
@@ -122,7 +130,10 @@ _ARCHITECTURE_WORDS: tuple[tuple[str, tuple[tuple[tuple[str, str], ...], ...]], 
     (
         "PPC",
         (
-            (("ARCH_USING_PATCHABLE_FUNCTION_ENTRY", "patchable-function-entry "), ("MPROFILE_KERNEL", "mprofile-kernel ")),
+            (
+                ("ARCH_USING_PATCHABLE_FUNCTION_ENTRY", "patchable-function-entry "),
+                ("MPROFILE_KERNEL", "mprofile-kernel "),
+            ),
             (("RELOCATABLE", "relocatable "),),
         ),
     ),

@@ -16,7 +16,8 @@ from modpost_py.kmod.symvers_from_image_unpacking import image_bytes
 
 _ARM64_MARK = (0x38, b"ARMd")
 # linux_banner: "Linux version RELEASE (who built it) (compiler) ..."; the template in /proc/version has %s
-_BANNER = re.compile(rb"Linux version (\d+\.[\w.+~-]+) \(")
+_BANNER = re.compile(rb"Linux version (\d+\.[\w.+~-]+) \(([^\n)]*)")
+_DEBIAN = b"debian-kernel@lists.debian.org"
 # The words of a version magic behind the release; most kernels have "mod_unload" or "SMP"
 _VERMAGIC_WORDS = rb" (?:SMP |preempt |preempt_rt |mod_unload |modversions )+[ -~]*\0"
 _LARGEST_VERMAGIC = 256
@@ -36,6 +37,7 @@ def facts_of_image(path: str) -> KernelFacts:
     banner = _BANNER.search(data)
     if banner:
         facts.release = banner[1].decode("ascii")
+        facts.distribution = "debian" if banner[2] == _DEBIAN else ""
         vermagic = re.search(re.escape(banner[1]) + _VERMAGIC_WORDS, data)
         if vermagic and len(vermagic[0]) <= _LARGEST_VERMAGIC:
             facts.vermagic = vermagic[0][:-1].decode("ascii")

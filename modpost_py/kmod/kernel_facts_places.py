@@ -15,6 +15,7 @@ from modpost_py.kmod.errors import KmodError
 from modpost_py.kmod.kernel_facts import KernelFacts, Offer
 from modpost_py.kmod.kernel_facts_configuration import (
     configuration_of,
+    distribution_of,
     is_configuration,
     machine_of,
     release_in,
@@ -122,6 +123,7 @@ def _configured(path: str, release: str | None, configuration: dict[str, str]) -
         vermagic=vermagic_of(release, configuration) if release else None,
         machine=machine_of(configuration),
         configuration=configuration,
+        distribution=distribution_of(release, configuration),
     )
 
 

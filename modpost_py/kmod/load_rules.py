@@ -44,7 +44,7 @@ def blacklist_rule(case: LoadCase) -> Findings:
     """``module_blacklist=`` on the kernel's command line: exact names between commas."""
     listed = value_of(case.circumstances.command_line, "module_blacklist")
     if listed and case.name in listed.split(","):
-        line = case.log(f"Module {case.name} is blacklisted")
+        line = f"Module {case.name} is blacklisted"
         text = f"the kernel's command line blacklists it (module_blacklist={listed})"
         yield Reason("blacklisted", "EPERM", text, log_line=line, advice="take it off module_blacklist= and boot again")
 
@@ -95,9 +95,9 @@ def livepatch_rule(case: LoadCase) -> Findings:
         return
     setting = case.kernel.config("LIVEPATCH")
     if setting == "n":
-        line = f"{case.name}: module is marked as livepatch module, but livepatch support is disabled"
+        # The kernel's line about it has no newline, so that it shows up with the next one only, if at all
         text = "it is a livepatch, and the kernel has no CONFIG_LIVEPATCH"
-        yield Reason("livepatch", "ENOEXEC", text, log_line=line)
+        yield Reason("livepatch", "ENOEXEC", text, advice="only kernels with CONFIG_LIVEPATCH=y take it")
     elif setting is None:
         yield Unknown("livepatch", "whether the kernel takes livepatches (CONFIG_LIVEPATCH)")
 
@@ -118,7 +118,8 @@ def taints_rule(case: LoadCase) -> Findings:
         yield Taint("O", "out of tree", f"{name}: loading out-of-tree module taints kernel.")
     if any(case.kernel.config(option) == "y" for option in _RETPOLINE_OPTIONS) and value("retpoline") is None:
         line = f"{name}: loading module not compiled with retpoline compiler."
-        yield Remark("retpoline", "it was not compiled with retpolines; on processors that need them it warns", "", line)
+        text = "it was not compiled with retpolines; on processors that need them the kernel warns"
+        yield Remark("retpoline", text, "", line)
     if value("staging") is not None:
         line = f"{name}: module is from the staging directory, the quality is unknown, you have been warned."
         yield Taint("C", "staging", line)
@@ -126,7 +127,8 @@ def taints_rule(case: LoadCase) -> Findings:
         yield Taint("K", "livepatch", f"{name}: tainting kernel with TAINT_LIVEPATCH")
     license = value("license") or "unspecified"
     if license not in GPL_COMPATIBLE_LICENSES or name in _OFFENDERS:
-        yield Taint("P", f"proprietary: its licence is '{license}'", f"{name}: module license '{license}' taints kernel.")
+        line = f"{name}: module license '{license}' taints kernel."
+        yield Taint("P", f"proprietary: its licence is '{license}'", line)
     if value("test") is not None and case.dialect.has_test_taint:
         yield Taint("N", "test", f"{name}: loading test module taints kernel.")
 

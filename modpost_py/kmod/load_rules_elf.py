@@ -8,6 +8,7 @@ bytes that tell word size and byte order it does not look at.
 from __future__ import annotations
 
 import struct
+
 from modpost_py.elf_constants import (
     ET_REL,
     SHF_ALLOC,
@@ -76,11 +77,17 @@ def elf_rule(case: LoadCase) -> Findings:
 
 
 def _no_elf(case: LoadCase, data: bytes) -> Reason:
-    if data[:4] == _MAGIC or not data:
+    if not case.data:
+        return Reason("damaged", "EINVAL", "it is empty", advice=_TAKE_AGAIN)
+    if data[:4] == _MAGIC:
         line = f"Invalid ELF header len {len(data)}"
-        return Reason("damaged", "ENOEXEC", "its ELF header is cut off", log_line=case.log(line), advice=_TAKE_AGAIN)
+        return _damaged(case, "its ELF header is cut off", line)
     line = f"Invalid ELF header magic: != {_MAGIC.decode('latin-1')}"
-    return Reason("damaged", "ENOEXEC", "it is no ELF file", log_line=case.log(line), advice=_TAKE_AGAIN)
+    return _damaged(case, "it is no ELF file", line)
+
+
+def _damaged(case: LoadCase, text: str, line: str, advice: str = _TAKE_AGAIN) -> Reason:
+    return Reason("damaged", "ENOEXEC", text, log_line=case.elf_log(line), advice=advice)
 
 
 def _wrong_header(case: LoadCase, header: _Header, machine: Machine, own: Machine | None) -> Reason | None:
@@ -98,11 +105,11 @@ def _wrong_header(case: LoadCase, header: _Header, machine: Machine, own: Machin
     if own is not None and own != machine:
         kind = _differing(own, machine)
         text = f"it is for {own}, the kernel for {machine}"
-        return Reason(kind, "ENOEXEC", text, log_line=case.log(line), advice=build)
+        return Reason(kind, "ENOEXEC", text, log_line=case.elf_log(line), advice=build)
     if header.type != ET_REL:
         text = f"it is no relocatable object but {file_type_name(header.type)}"
-        return Reason("damaged", "ENOEXEC", text, log_line=case.log(line), advice="give the .ko that the build made")
-    return Reason("damaged", "ENOEXEC", "its ELF header is damaged", log_line=case.log(line), advice=_TAKE_AGAIN)
+        return _damaged(case, text, line, "give the .ko that the build made")
+    return _damaged(case, "its ELF header is damaged", line)
 
 
 def _differing(own: Machine, machine: Machine) -> str:
@@ -114,9 +121,7 @@ def _differing(own: Machine, machine: Machine) -> str:
 def _wrong_sections(case: LoadCase, header: _Header, data: bytes) -> Reason | None:
     """Section headers and their contents lie in the file."""
     line = _section_line(header, data)
-    if line is None:
-        return None
-    return Reason("damaged", "ENOEXEC", "its sections do not lie in the file", log_line=case.log(line), advice=_TAKE_AGAIN)
+    return None if line is None else _damaged(case, "its sections do not lie in the file", line)
 
 
 def _section_line(header: _Header, data: bytes) -> str | None:
@@ -218,4 +223,5 @@ def writable_code_rule(case: LoadCase) -> Findings:
         if section.flags & both == both:
             line = f"{case.name}: section {section.name} (index {number}) has invalid WRITE|EXEC flags"
             text = f"its section {section.name} is writable and executable"
-            yield Reason("writable-code", "ENOEXEC", text, log_line=line, advice="put code and data into sections apart")
+            advice = "put code and data into sections apart"
+            yield Reason("writable-code", "ENOEXEC", text, log_line=line, advice=advice)

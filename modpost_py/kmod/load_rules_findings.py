@@ -116,7 +116,6 @@ class LoadCase:
         self.loaded = loaded
         self.provided = provided or {}
         self.taints: set[str] = set()
-        self.searches = 0
 
     @cached_property
     def dialect(self) -> LoadDialect:
@@ -160,9 +159,9 @@ class LoadCase:
             return None
         return self.module.section_bytes(name)
 
-    def log(self, text: str) -> str | None:
-        """A line about what is wrong with the file, where this kernel says it."""
-        return text if self.dialect.logs_refusals else None
+    def elf_log(self, text: str) -> str:
+        """The line about what is wrong with the ELF file: the kernel's own for each thing, or one for all."""
+        return self.dialect.elf_line or text
 
 
 _SHF_ALLOC = 2

@@ -12,8 +12,10 @@ class LoadDialect(NamedTuple):
     """How the kernels from one release on judge; every field names one behaviour."""
 
     since: KernelRelease
-    logs_refusals: bool
-    """What is wrong with the ELF file, and a blacklisted name, are said in the log; before, there is an errno only."""
+    elf_line: str
+    """The line in the log for everything that is wrong with an ELF file; empty where each thing has its own."""
+    names_inherited_symbol: bool
+    """The line about an inherited proprietary taint names the symbol."""
     has_test_taint: bool
     """A module of tests (modinfo ``test``) taints with N."""
     checks_struct_module: bool
@@ -22,8 +24,13 @@ class LoadDialect(NamedTuple):
     """``__version_ext_crcs`` counts, and where it is there, ``__versions`` does not."""
 
 
-_5_10 = LoadDialect(KernelRelease(2, 5), False, False, False, False)
-_5_16 = _5_10._replace(since=KernelRelease(5, 16), logs_refusals=True)
+#: Distributions that refuse a module without an entry for a symbol that it uses; the kernel itself only warns.
+#: (Debian: "module: Disable matching missing version CRC".)
+REFUSING_MISSING_VERSIONS = frozenset({"debian"})
+
+
+_5_10 = LoadDialect(KernelRelease(2, 5), "Module has invalid ELF structures", False, False, False, False)
+_5_16 = _5_10._replace(since=KernelRelease(5, 16), elf_line="", names_inherited_symbol=True)
 _6_0 = _5_16._replace(since=KernelRelease(6, 0), has_test_taint=True)
 _6_4 = _6_0._replace(since=KernelRelease(6, 4), checks_struct_module=True)
 _6_14 = _6_4._replace(since=KernelRelease(6, 14), reads_extended_versions=True)

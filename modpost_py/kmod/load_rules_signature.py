@@ -6,8 +6,8 @@ A signature is looked at, not verified: that would need the kernel's keys.
 
 from __future__ import annotations
 
-from modpost_py.kmod.load_rules_findings import Findings, LoadCase, Reason, Remark, Taint, Unknown
 from modpost_py.kmod.load_rules_command_line import is_set, value_of
+from modpost_py.kmod.load_rules_findings import Findings, LoadCase, Reason, Remark, Taint, Unknown
 from modpost_py.kmod.signature import MARKER, Signature
 
 # struct module_signature: algorithm hash id_type signer_len key_id_len, 3 of padding, sig_len (big-endian)
@@ -81,7 +81,8 @@ def _not_trusted(case: LoadCase, what: str, kind: str, text: str) -> Findings:
         yield Reason(kind, "EKEYREJECTED", reason, log_line=line, advice=_SIGN_ADVICE)
         return
     if _is_locked_down(case):
-        line = f"Lockdown: {case.circumstances.process}: unsigned module loading is restricted; see man kernel_lockdown.7"
+        line = "unsigned module loading is restricted; see man kernel_lockdown.7"
+        line = f"Lockdown: {case.circumstances.process}: {line}"
         yield Reason(kind, "EPERM", f"{text}, and the kernel is locked down", log_line=line, advice=_SIGN_ADVICE)
         return
     yield Taint(

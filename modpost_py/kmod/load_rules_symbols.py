@@ -24,6 +24,7 @@ from modpost_py.kmod.load_rules_findings import (
     Taint,
     Unknown,
 )
+from modpost_py.kmod.load_rules_releases import REFUSING_MISSING_VERSIONS
 from modpost_py.kmod.symvers_from_image_modules import LAYOUT_SYMBOL, own_exports
 from modpost_py.near_names import near_names
 from modpost_py.object_file import ObjectFile
@@ -32,7 +33,7 @@ _MODULE_NAMESPACE = "module:"
 _REBUILD = "build it with the headers of this kernel"
 _FORCE = "CONFIG_MODULE_FORCE_LOAD"
 _ENTRY = 64
-_MOST_SEARCHES = 20
+_MOST_SEARCHES = 50
 
 
 class Versions:
@@ -198,7 +199,8 @@ class _Resolution:
             text = f"it uses GPL-only symbols, and {symbol} of the proprietary module {owner}"
             yield Reason("gpl-only", "ENOENT", text, symbol, owner, line)
         elif "P" not in case.taints:
-            line = f"{name}: module uses symbols {symbol} from proprietary module {owner}, inheriting taint."
+            what = f"symbols {symbol}" if case.dialect.names_inherited_symbol else "symbols"
+            line = f"{name}: module uses {what} from proprietary module {owner}, inheriting taint."
             yield Taint("P", f"proprietary: it uses {symbol} of the proprietary module {owner}", line)
 
     def _namespace(self, offer: Offer) -> Findings:
@@ -270,8 +272,10 @@ def _nobody_has(case: LoadCase, symbol: str) -> Reason:
 
 def _near(case: LoadCase, symbol: str) -> list[str]:
     # Each search goes through all exports; who lacks hundreds of symbols has another kernel, not misspelt names
-    case.searches += 1
-    return near_names(symbol, case.kernel.offers) if case.searches <= _MOST_SEARCHES else []
+    known = case.kernel.near.get(symbol)
+    if known is None and len(case.kernel.near) < _MOST_SEARCHES:
+        known = case.kernel.near[symbol] = near_names(symbol, case.kernel.offers)
+    return known or []
 
 
 def _gpl_only(case: LoadCase, offer: Offer) -> Findings:
@@ -295,8 +299,7 @@ def _version(case: LoadCase, versions: Versions, symbol: str, offer: Offer | Non
     wanted = versions.crcs.get(symbol)
     crc = offer.crc if offer is not None else None
     if wanted is None:
-        table = "no extended symbol version" if versions.is_extended else "no symbol version"
-        yield Remark("crc", f"it has no CRC for {symbol}", symbol, f"{case.name}: {table} for {symbol}")
+        yield from _missing_version(case, versions, symbol, offer, error)
     elif crc is None:
         yield Unknown("crc", f"the kernel's CRC of {symbol}", symbol)
     elif wanted != crc:
@@ -304,6 +307,23 @@ def _version(case: LoadCase, versions: Versions, symbol: str, offer: Offer | Non
         text = f"{symbol} has the CRC 0x{crc:08x} in the kernel, the module was built for 0x{wanted:08x}"
         provider = offer.module_name if offer is not None else ""
         yield Reason("crc", error, text, symbol, provider, line, _REBUILD)
+
+
+def _missing_version(
+    case: LoadCase, versions: Versions, symbol: str, offer: Offer | None, error: str
+) -> Findings:
+    """There are CRCs, but none for this symbol: some distributions refuse that."""
+    table = "no extended symbol version" if versions.is_extended else "no symbol version"
+    line = f"{case.name}: {table} for {symbol}"
+    text = f"it has no CRC for {symbol}"
+    distribution = case.kernel.distribution
+    if distribution in REFUSING_MISSING_VERSIONS:
+        provider = offer.module_name if offer is not None else ""
+        yield Reason("crc", error, text + ", and this kernel wants one", symbol, provider, line, _REBUILD)
+        return
+    yield Remark("crc", text, symbol, line)
+    if distribution is None:
+        yield Unknown("crc", f"whether the kernel refuses that {symbol} has no CRC (Debian's do)", symbol)
 
 
 # --- the symbols that it exports ------------------------------------------------------------

@@ -33,6 +33,9 @@ from modpost_py.modinfo import GPL_COMPATIBLE_LICENSES
 
 __all__ = ["Circumstances", "Judge", "Reason", "Remark", "Verdict", "judge"]
 
+#: Loaded by modprobe, without anything on the kernel's command line.
+USUAL = Circumstances()
+
 
 @dataclass
 class Verdict:
@@ -76,7 +79,7 @@ class Verdict:
 def judge(
     module: ModuleFile | str,
     kernel: KernelFacts,
-    circumstances: Circumstances = Circumstances(),
+    circumstances: Circumstances = USUAL,
     loaded: Sequence[ModuleFile | str] = (),
 ) -> Verdict:
     """The verdict of ``kernel`` on one module, given as a file's path or as read; ``loaded`` are there before.
@@ -93,7 +96,7 @@ def judge(
 class Judge:
     """One kernel under given circumstances, for many modules; in-tree modules are judged once."""
 
-    def __init__(self, kernel: KernelFacts, circumstances: Circumstances = Circumstances()) -> None:
+    def __init__(self, kernel: KernelFacts, circumstances: Circumstances = USUAL) -> None:
         self.kernel = kernel
         self.circumstances = circumstances
         self._loaded: set[str] = set()

@@ -17,14 +17,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from modpost_py.elf_constants import ET_REL, SHN_ABS, SHT_NOBITS, SHT_REL, SHT_RELA
+from modpost_py.elf_image import ElfImage
 from modpost_py.errors import FileError, ObjectFileError
 from modpost_py.kmod.errors import KmodError
 from modpost_py.kmod.kernel_facts import VMLINUX, Offer
-from modpost_py.object_file import FIRST_SPECIAL_SECTION, ElfImage, ObjectFile
+from modpost_py.object_file import FIRST_SPECIAL_SECTION, ObjectFile
 
 _GPL_FLAG = 1
 _ABSOLUTE = FIRST_SPECIAL_SECTION + (SHN_ABS & 0xFF)
@@ -83,7 +85,7 @@ def _related_names(module: ObjectFile, table: int) -> list[_Name]:
     places = sorted(fields)
     if not places or places[-1] >= size:
         raise ObjectFileError(module.path, f"section {table} ({module.section_name(table)}) has no relocations for it")
-    width = min((after - before for before, after in zip(places, places[1:], strict=False)), default=4)
+    width = min((after - before for before, after in pairwise(places)), default=4)
     names = []
     count = 3 if size % (3 * width) == 0 else 2
     for start in range(0, size, count * width):
