@@ -30,6 +30,7 @@ from modpost_py.kbuild.make_variables import (
     symtypes_variables,
 )
 from modpost_py.kbuild.symbol_dumps import forget_stale_run
+from modpost_py.kbuild.unfinished_objects import forget_unfinished
 
 _DESCRIPTION = """\
 Build kernel modules outside the kernel tree: 'make -C DIR M=DIRECTORY' with genksyms-py, modpost-py and fixdep-py
@@ -187,14 +188,22 @@ def _build(request: _Request) -> int:
     if targets and targets <= _REMOVING:
         shutil.rmtree(output / LAUNCHERS, ignore_errors=True)
         return _become_make(request, tree, {})
-    for dump in forget_stale_run(output, tree.directory if output == request.module else output):
-        sys.stderr.write(f"kbuild-py: note: {dump} has changed: the modules that use it get its new versions\n")
+    _bring_up_to_date(output, tree)
     launchers = _launchers(output, [name for name in PROGRAMS if name not in request.kept])
     variables = program_variables(dialect, launchers)
     if dialect.symtypes and any(target.endswith(".symtypes") for target in targets):
         request = _through_preprocessing(request)
         variables |= symtypes_variables(dialect, launchers.get("genksyms", "scripts/genksyms/genksyms"))
     return _become_make(request, tree, variables)
+
+
+def _bring_up_to_date(output: Path, tree: HeadersTree) -> None:
+    """Have kbuild do again what it would wrongly take for done."""
+    for dump in forget_stale_run(output, tree.directory):
+        sys.stderr.write(f"kbuild-py: note: {dump} has changed: the modules that use it get its new versions\n")
+    if tree.has_modversions:
+        for path in forget_unfinished(output):
+            sys.stderr.write(f"kbuild-py: note: {path}: a build was killed here before its versions were made\n")
 
 
 def _output(request: _Request, dialect: KbuildDialect, tree: HeadersTree) -> Path:
