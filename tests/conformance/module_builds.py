@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,14 +32,16 @@ class BuildFailure(Exception):  # noqa: N818 (an outcome that a comparison repor
 class ModuleKit:
     """The headers of one kernel in a directory of their own, and what make needs to build against them.
 
-    Built with the C programs until :meth:`our_programs` is in force.  Raises NotAvailable.
+    Built with the C programs until :meth:`our_programs` is in force.  ``foreign``: the programs in the headers are
+    for the kernel's machine and not for this one, as in a headers package that was copied over.
+    Raises NotAvailable.
     """
 
-    def __init__(self, packages: KernelPackages, directory: Path) -> None:
+    def __init__(self, packages: KernelPackages, directory: Path, foreign: bool = False) -> None:
         if shutil.which("make") is None:
             raise NotAvailable("make is not installed")
         self.packages = packages
-        self.headers = usable_headers(packages, directory)
+        self.headers = usable_headers(packages, directory, packages.architecture if foreign else "amd64")
         self.variables = build_variables(packages)
 
     @contextmanager
@@ -64,18 +67,7 @@ class ModuleKit:
     def make(self, *arguments: str) -> str:
         """Call make with the variables for these headers; returns what it printed.  Raises BuildFailure."""
         command = ["make", *arguments, *self.variables]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
-        try:
-            result = subprocess.run(
-                command, env={**environment, "LC_ALL": "C"}, timeout=BUILD_SECONDS,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise BuildFailure(f"{' '.join(arguments)}: not done after {BUILD_SECONDS} s") from None
-        if result.returncode != 0:
-            text = "\n".join(result.stdout.splitlines()[-15:])
-            raise BuildFailure(f"make {' '.join(arguments)} ended with {result.returncode}:\n{text}")
-        return result.stdout
+        return run_command(command)
 
     def build_sources(self, directory: Path, sources: Mapping[str, str], arguments: Sequence[str] = ()) -> str:
         """Write sources (file name -> text) into a directory that may not exist yet and build there."""
@@ -83,6 +75,26 @@ class ModuleKit:
         for name, text in sources.items():
             (directory / name).write_text(text)
         return self.build(directory, arguments)
+
+
+def run_command(command: Sequence[str]) -> str:
+    """Run a build's command, the programs of this environment on its path; returns what it printed.
+
+    Raises BuildFailure if it fails or takes too long.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    try:
+        result = subprocess.run(
+            command, env={**environment, "LC_ALL": "C", "PATH": path}, timeout=BUILD_SECONDS,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise BuildFailure(f"{' '.join(command)}: not done after {BUILD_SECONDS} s") from None
+    if result.returncode != 0:
+        text = "\n".join(result.stdout.splitlines()[-15:])
+        raise BuildFailure(f"{' '.join(command)} ended with {result.returncode}:\n{text}")
+    return result.stdout
 
 
 assert set(_PLACES) == set(PROGRAMS)
