@@ -121,7 +121,7 @@ def restore(place: Place) -> bool:
     Where a package was installed anew over the launcher, its program stays, and the one that was kept is left alone.
     """
     with _exclusively(place), _as_kbuild_error():
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # there is none, or nothing may be changed here
             os.unlink(place.file.with_name(_NEW.format(place.file.name)))
         state = state_of(place)
         if state == State.ORIGINAL_LOST:

@@ -64,8 +64,8 @@ def _modpost(launcher: Path, directory: Path, release: str) -> str | None:
     (directory / "kernel.symvers").write_text("0x12345678\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\t\n")
     # Since 6.14 -b asks for the versions that -m alone gave before
     basic = ["-b"] if "b" in modpost_dialect_of(release).option_letters else []
-    command: list[str | Path] = [launcher, "-m", *basic, "-e", "-i", "kernel.symvers", "-o", "Module.symvers", "probe.o"]
-    fault = _fault(command, directory, "")
+    options = ["-m", *basic, "-e", "-i", "kernel.symvers", "-o", "Module.symvers"]
+    fault = _fault([launcher, *options, "probe.o"], directory, "")
     if fault is not None:
         return fault
     source = directory / "probe.mod.c"
