@@ -65,7 +65,7 @@ _MODPOST_5_10 = {
     " $(if $(KBUILD_EXTMOD),-e) $(addprefix -i ,$(wildcard $(input-symdump)))"
     " $(if $(KBUILD_NSDEPS),-d $(MODULES_NSDEPS))"
     " $(if $(CONFIG_MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS)$(KBUILD_NSDEPS),-N)"
-    " $(if $(findstring i,$(filter-out --%,$(MAKEFLAGS))),-n)"
+    " $(if $(findstring i,$(firstword -$(MAKEFLAGS))),-n)"
 }
 
 # ----- modpost, since 6.1: a variable with the program alone.
