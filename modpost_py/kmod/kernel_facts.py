@@ -24,7 +24,7 @@ config-RELEASE      release, configuration, machine
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -111,8 +111,13 @@ class KernelFacts:
     near: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, paths: Sequence[str | os.PathLike[str]]) -> KernelFacts:
+    def read(
+        cls, paths: Sequence[str | os.PathLike[str]], progress: Callable[[int, int], None] | None = None
+    ) -> KernelFacts:
         """The facts that these places tell of one kernel; what two of them know, the first decides.
+
+        Where the modules of a modules directory have to be read for their exports, ``progress`` is called with the
+        number of modules read and that of all.
 
         Raises :class:`KmodError` for a place that is none of those in the module's description, and
         :class:`FileError` where it cannot be read.
@@ -121,14 +126,14 @@ class KernelFacts:
 
         facts = merged(facts_at(os.fspath(path)) for path in paths)
         if facts.modules and not (facts.knows_vmlinux and facts.knows_modules):
-            facts.add_exports_of_modules()
+            facts.add_exports_of_modules(progress)
         return facts
 
-    def add_exports_of_modules(self) -> None:
+    def add_exports_of_modules(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Add what the in-tree modules export, and of vmlinux's exports what their imports show."""
         from modpost_py.kmod.symvers_from_image_modules import exports_of_modules
 
-        found = exports_of_modules(self.modules or {}, learns=not self.knows_vmlinux)
+        found = exports_of_modules(self.modules or {}, not self.knows_vmlinux, progress)
         for offer in (*found.exports, *found.learnt):
             self.offers.setdefault(offer.symbol, offer)
         self.knows_modules = not found.errors

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from modpost_py.errors import FileError
+from modpost_py.errors import FileError, ModpostError
 from modpost_py.kmod.errors import KmodError
 from modpost_py.kmod.kernel_facts import KernelFacts, Offer
 from modpost_py.kmod.kernel_facts_configuration import (
@@ -50,6 +50,20 @@ def facts_at(path: str) -> KernelFacts:
     if stat.S_ISDIR(status.st_mode):
         return _facts_of_directory(path)
     return _reader_of(path)(path)
+
+
+def tells_of_kernel(path: str) -> bool:
+    """Whether :func:`facts_at` would know what a path is."""
+    from modpost_py.kmod.kernel_facts_modules import is_modules_directory
+
+    if os.path.isdir(path):
+        marks = ("include/config/auto.conf", "Module.symvers")
+        return is_modules_directory(path) or any(os.path.isfile(os.path.join(path, mark)) for mark in marks)
+    try:
+        _reader_of(path)
+    except ModpostError:
+        return False
+    return True
 
 
 def _facts_of_directory(path: str) -> KernelFacts:

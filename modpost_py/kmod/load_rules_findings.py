@@ -98,6 +98,7 @@ class LoadCase:
 
     ``data`` are the uncompressed bytes of the file, ``module`` the same as the kernel reads it, ``None`` where it
     cannot be read.  ``loaded`` are the names of the modules that are there already, ``provided`` their exports.
+    ``taints`` and ``used`` (the exports that the module's symbols were found to be) grow as the rules go on.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class LoadCase:
         self.loaded = loaded
         self.provided = provided or {}
         self.taints: set[str] = set()
+        self.used: list[Offer] = []
 
     @cached_property
     def dialect(self) -> LoadDialect:

@@ -155,6 +155,7 @@ class _Resolution:
             if not is_weak and not _is_ignored(case, symbol):
                 yield from _missing(case, symbol)
             return
+        case.used.append(offer)
         is_gpl = offer.gpl_only
         if "P" in case.taints and is_gpl is not False:
             if not is_weak:
@@ -172,7 +173,7 @@ class _Resolution:
                 continue  # the kernel stops at the first of a symbol
             refusal |= isinstance(finding, Reason)
             yield finding
-        if not offer.is_in_vmlinux and offer.module_name not in case.loaded:
+        if not offer.is_in_vmlinux:
             yield Need(offer.module_name, symbol)
 
     def _offered(self, symbol: str) -> tuple[Offer | None, Provided | None]:
@@ -261,11 +262,8 @@ def _nobody_has(case: LoadCase, symbol: str) -> Reason:
     near = _near(case, symbol)
     text = f"{symbol} is exported neither by the kernel nor by one of its modules"
     shown = [f"{name} ({case.kernel.offers[name].module})" for name in near]
-    advice = (
-        f"exported and alike: {', '.join(shown)}"
-        if near
-        else "load the module that has it first, or find what replaced it in this kernel"
-    )
+    text += f"; alike: {', '.join(shown)}" if near else ""
+    advice = "load the module that has it first, or find what replaced it in this kernel"
     line = f"{case.name}: Unknown symbol {symbol} (err -2)"
     return Reason("missing-symbol", "ENOENT", text, symbol, log_line=line, advice=advice, near=tuple(near))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from modpost_py.errors import ModpostError
 from modpost_py.kmod.compression import read_module
-from modpost_py.kmod.kernel_facts import KernelFacts
+from modpost_py.kmod.kernel_facts import KernelFacts, Offer
 from modpost_py.kmod.load_rules import STAGES
 from modpost_py.kmod.load_rules_findings import (
     TAINT_ORDER,
@@ -31,7 +31,7 @@ from modpost_py.kmod.module_file import ModuleFile
 from modpost_py.kmod.symvers_from_image_modules import own_exports
 from modpost_py.modinfo import GPL_COMPATIBLE_LICENSES
 
-__all__ = ["Circumstances", "Judge", "Reason", "Remark", "Verdict", "judge"]
+__all__ = ["Circumstances", "Judge", "Reason", "Remark", "Verdict", "judge", "judge_together"]
 
 #: Loaded by modprobe, without anything on the kernel's command line.
 USUAL = Circumstances()
@@ -44,8 +44,8 @@ class Verdict:
     ``path`` is the file, ``name`` what the kernel calls the module, ``kernel`` what the kernel is called.
     ``reasons`` are in the kernel's order, which stops at the first stage that has one; ``errno`` is the name
     of the error that loading fails with.  ``taints`` are letters as in ``/sys/module/NAME/taint``, as far as
-    the rules came; ``needs`` the modules to load before, in order; ``unknown`` what nothing told and would
-    have decided.
+    the rules came; ``needs`` the modules to load before, in order; ``used`` the exports that it uses, as far
+    as they are found; ``unknown`` what nothing told and would have decided.
     """
 
     path: str
@@ -56,7 +56,7 @@ class Verdict:
     taint_details: list[Taint] = field(default_factory=list)
     unknowns: list[Unknown] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
-    imports: list[str] = field(default_factory=list)
+    used: list[Offer] = field(default_factory=list)
     errno: str | None = None
 
     @property
@@ -91,6 +91,42 @@ def judge(
     for other in loaded:
         judge.add_loaded(other)
     return judge.verdict(module)
+
+
+def judge_together(modules: Sequence[ModuleFile | str], judge: Judge) -> list[Verdict | ModpostError]:
+    """The verdicts on modules that may need each other, in the order given; an error for one that cannot be read.
+
+    Under ``as_insmod`` they are loaded in the order given; otherwise in any order in which they load.  Those
+    that load count as loaded for the others, and afterwards ``judge`` has them as loaded.
+    """
+    verdicts: dict[int, Verdict | ModpostError] = {}
+    pending = list(range(len(modules)))
+    while pending:
+        left = []
+        for number in pending:
+            verdict = verdicts[number] = _verdict_or_error(modules[number], judge)
+            if isinstance(verdict, ModpostError):
+                continue
+            if verdict.loads:
+                judge.add_loaded(modules[number])
+            elif not judge.circumstances.as_insmod and _lacks_symbols(verdict):
+                left.append(number)
+        if len(left) == len(pending):
+            break
+        pending = left
+    return [verdicts[number] for number in range(len(modules))]
+
+
+def _verdict_or_error(module: ModuleFile | str, judge: Judge) -> Verdict | ModpostError:
+    try:
+        return judge.verdict(module)
+    except ModpostError as error:
+        return error
+
+
+def _lacks_symbols(verdict: Verdict) -> bool:
+    """Whether another module might help: nothing but symbols is missing."""
+    return all(reason.kind in ("missing-symbol", "dependency") for reason in verdict.reasons)
 
 
 class Judge:
@@ -128,6 +164,7 @@ class Judge:
                 verdict.errno = fresh[-1 if stage.logs_all else 0].errno
             if fresh and stage.ends:
                 break
+        verdict.used = case.used
         self._add_dependencies(verdict, providers)
         return verdict
 
@@ -135,6 +172,9 @@ class Judge:
         """The in-tree modules that have to be loaded first, and whether they can be."""
         for name, symbol in providers.items():
             if name == verdict.name:
+                continue
+            if name in self._loaded:
+                _append_new(verdict.needs, [name])
                 continue
             provider = self._in_tree_verdict(name)
             if provider is None:
