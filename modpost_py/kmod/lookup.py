@@ -104,10 +104,14 @@ class ModulesDirectory:
         try:
             return IndexFile.read(path)
         except (KmodError, FileError) as error:
-            if self._on_damage is None:
-                raise
-            self._on_damage(error)
+            self.complain(error)
             return None
+
+    def complain(self, error: KmodError | FileError) -> None:
+        """Tell of damage; raises ``error`` where there is no ``on_damage``."""
+        if self._on_damage is None:
+            raise error
+        self._on_damage(error)
 
     # ---- what depends on what
 
@@ -195,7 +199,5 @@ class ModulesDirectory:
         try:
             return search()
         except KmodError as error:
-            if self._on_damage is None:
-                raise
-            self._on_damage(error)
+            self.complain(error)
             return None

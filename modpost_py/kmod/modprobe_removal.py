@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Removing modules with what only they needed: what ``modprobe -r NAME`` does, step by step, or only says.
+
+For one module, in this order, as kmod 30:
+
+1. what its soft dependency has behind ``post:``, each like a module of the command line;
+2. the ``remove`` command of the configuration, and then 5; or else
+3. with ``--remove-holders`` the modules that use it; without a user left the module itself;
+4. the modules that it depends on, as far as nothing else uses them;
+5. what its soft dependency has behind ``pre:``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable
+
+from modpost_py.kmod.loading import Loader
+from modpost_py.kmod.modprobe import Step, StepError, Wishes
+from modpost_py.kmod.modprobe_messages import Complaint
+from modpost_py.kmod.modprobe_modules import Module, Modules
+
+# Soft dependencies may form loops, where kmod 30 goes on until its stack is full.
+_DEEPEST = 300
+
+
+class Removal:
+    """Removes modules; ``loader`` is None where nothing is to be done but to tell each step to ``announce``."""
+
+    def __init__(
+        self, modules: Modules, loader: Loader | None, wishes: Wishes, announce: Callable[[Step], None]
+    ) -> None:
+        self._modules = modules
+        self._loader = loader
+        self._wishes = wishes
+        self._announce = announce
+        self._way: list[str] = []
+
+    def remove(self, text: str) -> bool:
+        """Remove the modules that ``text`` means; whether all of them are gone.  What fails is reported."""
+        found = self._modules.lookup(text)
+        if not found:
+            self._modules.report(Complaint("not found", name=text))
+            return False
+        self._way.clear()
+        try:
+            for module in found:
+                self._remove(module, self._wishes.remove_holders)
+        except StepError:
+            return False
+        return True
+
+    def _remove(self, module: Module, with_holders: bool) -> None:
+        wishes = self._wishes
+        command = None if wishes.ignore_commands else self._modules.configuration.remove_command(module.name)
+        if command is None and not wishes.ignore_loaded and not self._is_loaded(module):
+            return
+        if module.name in self._way or len(self._way) > _DEEPEST:
+            self._complain("softdep loop", module)
+        self._way.append(module.name)
+        before, after = ([], []) if wishes.ignore_commands else self._modules.soft_dependencies(module)
+        self._remove_all(after, with_holders)
+        if command is not None:
+            self._run(command, module)
+        else:
+            self._remove_with_dependencies(module, with_holders)
+        self._remove_all(before, with_holders)
+        self._way.pop()
+
+    def _is_loaded(self, module: Module) -> bool:
+        if module.is_builtin:
+            self._complain("built in", module)
+        if self._modules.loaded.state(module.name) is not None:
+            return True
+        if self._wishes.first_time:
+            self._complain("not in kernel", module)
+        return False
+
+    def _remove_with_dependencies(self, module: Module, with_holders: bool) -> None:
+        wishes, loaded = self._wishes, self._modules.loaded
+        if with_holders:
+            holders = [self._modules.by_name(name) for name in loaded.holders(module.name)]
+            self._remove_all(holders, with_holders=False)
+        if not wishes.ignore_loaded and not wishes.wait and (loaded.reference_count(module.name) or 0) > 0:
+            self._complain("in use", module)
+        self._unload(module)
+        for needed in module.dependencies:
+            if loaded.reference_count(needed.name) == 0:
+                self._unload(needed)
+
+    def _remove_all(self, modules: Iterable[Module], with_holders: bool) -> None:
+        for module in modules:
+            if not module.is_builtin:
+                self._remove(module, with_holders)
+
+    def _run(self, command: str, module: Module) -> None:
+        whole = command.replace("$CMDLINE_OPTS", "")
+        self._announce(Step("remove", whole))
+        if self._loader is not None and self._loader.run(whole, module.name) != 0:
+            self._modules.report(Complaint("command failed", kind="remove", name=module.name))
+            raise StepError(errno.EINVAL)
+
+    def _unload(self, module: Module) -> None:
+        self._announce(Step("rmmod", module.name))
+        if self._loader is None:
+            return
+        deadline = time.monotonic() + self._wishes.wait / 1000
+        pause = 0.001
+        while True:
+            try:
+                return self._loader.unload(module.name, self._wishes.force)
+            except OSError as error:
+                left = deadline - time.monotonic()
+                if error.errno not in (errno.EAGAIN, errno.EBUSY) or left <= 0:
+                    raise self._not_removed(module, error) from None
+                time.sleep(min(pause, left))
+                pause *= 2
+
+    def _not_removed(self, module: Module, error: OSError) -> StepError:
+        kind = "not removed" if self._wishes.wait else "removal"
+        self._modules.report(Complaint(kind, name=module.name, reason=os.strerror(error.errno or errno.EIO)))
+        return StepError(error.errno or errno.EIO)
+
+    def _complain(self, kind: str, module: Module) -> None:
+        self._modules.report(Complaint(kind, name=module.name))
+        raise StepError(errno.EBUSY)
