@@ -97,6 +97,11 @@ def _reader_of(path: str) -> Callable[[str], KernelFacts]:
     raise KmodError(f"{path}: not known what this is; expected {_WHAT_IT_MAY_BE}")
 
 
+def is_system_map(path: str) -> bool:
+    """Whether a file begins as a System.map does; raises :class:`FileError`."""
+    return _MAP_LINE.match(_beginning_of(path)) is not None
+
+
 def _has_image_mark(beginning: bytes) -> bool:
     return any(beginning[offset : offset + len(mark)] == mark for offset, mark in (_BZIMAGE, _ARM64_IMAGE))
 
