@@ -25,6 +25,9 @@ _ENOENT = 2
 _COLUMN = 15
 _BYTES_A_LINE = 20
 
+# kmod 30 shows no signature with another
+_HASHES = frozenset(("md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3"))
+
 # Three characters a byte: "A1:"
 _LINE = 3 * _BYTES_A_LINE
 
@@ -72,7 +75,11 @@ def entries_of(name: str, path: str | None, builtin: BuiltinModinfo) -> list[str
         with ModuleFile.opened(path) as module:
             entries = own_entries(module)
             signature = module.signature()
-        return entries if signature is None else entries + signature_entries(signature)
+        return (
+            entries
+            if signature is None or signature.hash_algorithm not in _HASHES
+            else entries + signature_entries(signature)
+        )
     try:
         return builtin.entries(name)
     except FileError as error:
@@ -86,7 +93,7 @@ def signature_entries(signature: Signature) -> list[str]:
     return [
         f"sig_id={signature.id_type}",
         f"signer={signature.signer}",
-        f"sig_key={signature.key_id.hex(':').upper()}",
+        f"sig_key={_in_lines(signature.key_id)}",
         f"sig_hashalgo={signature.hash_algorithm}",
         f"signature={_in_lines(signature.signature)}",
     ]

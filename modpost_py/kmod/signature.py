@@ -34,7 +34,7 @@ _TRAILER = 12
 
 # By the numbers of struct module_signature
 _ALGORITHMS = ("DSA", "RSA")
-_HASHES = ("md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224")
+_HASHES = ("md4", "md5", "sha1", "rmd160", "sha256", "sha384", "sha512", "sha224", "sm3")
 _ID_TYPES = ("PGP", "X509", "PKCS#7")
 _PKCS7 = 2
 
@@ -50,9 +50,19 @@ _HASH_OF_IDENTIFIER = {
     bytes.fromhex("608648016503040202"): "sha384",
     bytes.fromhex("608648016503040203"): "sha512",
     bytes.fromhex("608648016503040204"): "sha224",
+    bytes.fromhex("608648016503040207"): "sha3-224",
+    bytes.fromhex("608648016503040208"): "sha3-256",
+    bytes.fromhex("608648016503040209"): "sha3-384",
+    bytes.fromhex("60864801650304020a"): "sha3-512",
+    bytes.fromhex("2a811ccf55018311"): "sm3",
 }
 
-_INTEGER, _OCTETS, _IDENTIFIER, _SEQUENCE, _SET, _CONTEXT_0 = 0x02, 0x04, 0x06, 0x30, 0x31, 0xA0
+_INTEGER, _OCTETS, _NULL, _IDENTIFIER, _SEQUENCE, _SET = 0x02, 0x04, 0x05, 0x06, 0x30, 0x31
+_CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
+# What the value of a name may be: UTF8String, NumericString, PrintableString, T61String, IA5String, UniversalString...
+_UTF8 = 0x0C
+_STRINGS = frozenset((0x03, _UTF8, 0x12, 0x13, 0x14, 0x16, 0x1C, 0x1E))
+_END = -1
 
 
 class Signature:
@@ -60,7 +70,7 @@ class Signature:
 
     ``id_type`` is ``"PKCS#7"``, ``"X509"`` or ``"PGP"``; ``signer`` a name (a certificate's common name);
     ``key_id`` the bytes that name the key (with PKCS#7 the certificate's serial number); ``hash_algorithm``
-    such as ``"sha256"``; ``signature`` the bytes of the signature itself.
+    such as ``"sha256"``, empty for one that is not known here; ``signature`` the bytes of the signature itself.
     """
 
     __slots__ = ("hash_algorithm", "id_type", "key_id", "signature", "signer")
@@ -72,11 +82,16 @@ class Signature:
         self.hash_algorithm = hash_algorithm
         self.signature = signature
 
+    @staticmethod
+    def is_appended(module: ModuleFile) -> bool:
+        """Whether there is any signature, well formed or not: the kernel looks for the marker first."""
+        return module.tail(len(MARKER)) == MARKER
+
     @classmethod
     def of(cls, module: ModuleFile) -> Signature | None:
         """The signature of a module; ``None`` where there is none, or none that is well formed."""
         trailer = module.tail(_TRAILER + len(MARKER))
-        if len(trailer) < _TRAILER + len(MARKER) or not trailer.endswith(MARKER):
+        if not trailer.endswith(MARKER) or len(trailer) < _TRAILER + len(MARKER):
             return None
         algorithm, hash_, id_type, name_length, key_length = trailer[:5]
         length = int.from_bytes(trailer[8:12], "big")
@@ -145,36 +160,82 @@ def _pkcs7(message: bytes) -> Signature | None:
 
 
 def _first_signer(message: bytes) -> Signature | None:
+    """The first signer of a message; None for one who names the key otherwise than by issuer and serial number."""
     content = _Reader(message).inside(_SEQUENCE)
     if content.take(_IDENTIFIER) != _SIGNED_DATA:
         return None
     signed = content.inside(_CONTEXT_0).inside(_SEQUENCE)
     signed.take(_INTEGER)
-    signed.take(_SET)
-    signed.take(_SEQUENCE)
+    digest_algorithms = signed.inside(_SET)
+    while digest_algorithms.peek() != _END:
+        _algorithm(digest_algorithms)
+    _identifier(signed.inside(_SEQUENCE))
     while signed.peek() & 0xE0 == _CONTEXT_0:  # certificates and revocation lists
         signed.take(signed.peek())
     signer = signed.inside(_SET).inside(_SEQUENCE)
     signer.take(_INTEGER)
+    if signer.peek() != _SEQUENCE:
+        return None
     identity = signer.inside(_SEQUENCE)
-    name = _common_name(identity.inside(_SEQUENCE))
-    serial_number = identity.take(_INTEGER).lstrip(b"\0")
-    hash_algorithm = _HASH_OF_IDENTIFIER.get(signer.inside(_SEQUENCE).take(_IDENTIFIER), "")
+    name = _name(identity.inside(_SEQUENCE))
+    number = int.from_bytes(identity.take(_INTEGER), "big", signed=True)
+    serial_number = abs(number).to_bytes((abs(number).bit_length() + 7) // 8, "big")
+    hash_algorithm = _HASH_OF_IDENTIFIER.get(_algorithm(signer), "")
     if signer.peek() == _CONTEXT_0:
         signer.take(_CONTEXT_0)
-    signer.take(_SEQUENCE)
+    _algorithm(signer)
     signature = signer.take(_OCTETS)
+    if signer.peek() == _CONTEXT_1:
+        signer.take(_CONTEXT_1)
+    if signer.peek() != _END or identity.peek() != _END:
+        return None
     return Signature(_ID_TYPES[_PKCS7], _text(name), serial_number, hash_algorithm, signature)
 
 
-def _common_name(name: _Reader) -> bytes:
-    found = b""
-    while name.peek() != -1:
+def _identifier(reader: _Reader) -> bytes:
+    """The next value, an OBJECT IDENTIFIER: numbers in base 128, shortest form, the last byte of each below 128."""
+    identifier = reader.take(_IDENTIFIER)
+    is_start = True
+    for byte in identifier:
+        if is_start and byte == 0x80:
+            raise _MalformedError
+        is_start = byte < 0x80
+    if not identifier or not is_start:
+        raise _MalformedError
+    return identifier
+
+
+def _algorithm(reader: _Reader) -> bytes:
+    """The next value, an AlgorithmIdentifier: SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }."""
+    inside = reader.inside(_SEQUENCE)
+    identifier = _identifier(inside)
+    tag = inside.peek()
+    if (tag != _END and inside.take(tag) and tag == _NULL) or inside.peek() != _END:
+        raise _MalformedError
+    return identifier
+
+
+def _name(name: _Reader) -> bytes:
+    """The first common name, else the last value."""
+    found: bytes | None = None
+    value = b""
+    while name.peek() != _END:
         parts = name.inside(_SET)
-        while parts.peek() != -1:
+        while parts.peek() != _END:
             part = parts.inside(_SEQUENCE)
-            is_common_name = part.take(_IDENTIFIER) == _COMMON_NAME
-            value = part.take(part.peek())
-            if is_common_name:
+            identifier = _identifier(part)
+            tag = part.peek()
+            value = part.take(tag)
+            if tag not in _STRINGS or part.peek() != _END or (tag == _UTF8 and not _is_utf8(value)):
+                raise _MalformedError
+            if identifier == _COMMON_NAME and found is None:
                 found = value
-    return found
+    return value if found is None else found
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
