@@ -98,17 +98,29 @@ class _Comparison:
         self._seen: set[tuple[Type, Type, bool]] = set()
         self._differences: dict[str, None] = {}
         self._harmless: dict[str, None] = {}
+        self._respelled: list[tuple[str, str, str]] = []  # path, the lines of the old and the new definition
 
     def verdict(self, symbol: str) -> LayoutVerdict:
         old_line, new_line = self._old_file.lines[symbol], self._new_file.lines[symbol]
         self._compare(self._old.type(old_line, symbol), self._new.type(new_line, symbol), False, symbol)
+        self._respelled.append((symbol, old_line, new_line))
         while self._pending and len(self._differences) < _MOST_REASONS:
             self._compare_pair(self._pending.popleft())
         if self._differences:
             return LayoutVerdict(False, tuple(self._differences))
-        if old_line != new_line:
-            self._note_spelling(old_line, new_line, symbol)
+        self._note_spelling()
         return LayoutVerdict(True, tuple(self._harmless))
+
+    def _note_spelling(self) -> None:
+        """Of two definitions with another text and the same meaning say so, unless a rule said more about them."""
+        told = {reason.rpartition(" -> ")[::2] for reason in self._harmless}
+        for path, old, new in self._respelled:
+            if self._old.tokens(old) != self._new.tokens(new):
+                before, last = path.rpartition(" -> ")[::2]
+                if not any(
+                    where == before and what.startswith((last + ":", last + ".", last + ",")) for where, what in told
+                ):
+                    self._accept(path, "other qualifiers, parameter names or spelling only")
 
     def _differ(self, path: str, what: str) -> None:
         self._differences[f"{path}: {what}"] = None
@@ -124,45 +136,32 @@ class _Comparison:
         if key in self._seen:
             return
         self._seen.add(key)
-        if isinstance(old, Reference) and isinstance(new, Reference) and not (old.is_typedef or new.is_typedef):
-            if old.symref != new.symref:
-                self._differ(pair.path, f"was {described(old)}, is {described(new)}")
+        if not (_is_typedef(old) or _is_typedef(new)):
+            if isinstance(old, Reference) and old == new:
+                self._compare_definitions(old.symref, pair)
             else:
-                self._compare_tags(old.symref, pair)
-            return
-        if isinstance(old, Reference) and isinstance(new, Reference) and old == new:
-            self._compare_typedefs(old.symref, pair)
-            return
-        old_type, new_type = _resolved(old, self._old, self._old_file), _resolved(new, self._new, self._new_file)
-        if old_type is None or new_type is None:
-            self._differ(pair.path, f"was {described(old)}, is {described(new)}: not known to be the same")
-            return
-        self._accept(pair.path, f"was written {described(old)}, is {described(new)}")
-        self._compare(old_type, new_type, pair.may_be_opaque, pair.path)
+                self._differ(pair.path, f"was {described(old)}, is {described(new)}")
+        elif isinstance(old, Reference) and old == new:
+            self._compare_definitions(old.symref, pair)
+        else:
+            self._compare_resolved(pair)
 
-    def _compare_typedefs(self, symref: str, pair: _Pair) -> None:
-        """The same name on both sides: what it stands for must be the same."""
-        for old, new in self._definitions(symref, pair):
-            self._compare(
-                self._old.type(old, symref),
-                self._new.type(new, symref),
-                pair.may_be_opaque,
-                f"{pair.path} -> {symref[2:]}",
-            )
+    def _compare_resolved(self, pair: _Pair) -> None:
+        """Compare a typedef with something that is written otherwise."""
+        old, new = _resolved(pair.old, self._old, self._old_file), _resolved(pair.new, self._new, self._new_file)
+        words = f"{described(pair.old)}, is {described(pair.new)}"
+        if old is None or new is None:
+            self._differ(pair.path, f"was {words}: not known to be the same")
+        else:
+            self._accept(pair.path, f"was written {words}")
+            self._compare(old, new, pair.may_be_opaque, pair.path)
 
-    def _compare_tags(self, symref: str, pair: _Pair) -> None:
+    def _compare_definitions(self, symref: str, pair: _Pair) -> None:
+        """Compare what a name stands for in both kernels."""
+        path = f"{pair.path} -> {spelled(symref)}"
         for old, new in self._definitions(symref, pair):
-            path = f"{pair.path} -> {spelled(symref)}"
-            before = len(self._harmless)
             self._compare(self._old.type(old, symref), self._new.type(new, symref), pair.may_be_opaque, path)
-            if old != new and len(self._harmless) == before:
-                self._note_spelling(old, new, path)
-
-    def _note_spelling(self, old: str, new: str, path: str) -> None:
-        """Two texts of the same meaning: say so, unless a rule that applied has said more."""
-        told = any(reason.startswith((f"{path}: ", f"{path}.", f"{path}, ")) for reason in self._harmless)
-        if not told and self._old.tokens(old) != self._new.tokens(new):
-            self._accept(path, "other qualifiers, parameter names or spelling only")
+            self._respelled.append((path, old, new))
 
     def _definitions(self, symref: str, pair: _Pair) -> list[tuple[str, str]]:
         """The definitions to compare, each of one side with each of the other; empty if one side has none."""
@@ -323,6 +322,10 @@ class _Comparison:
         return True  # told already
 
 
+def _is_typedef(type_: Type) -> bool:
+    return isinstance(type_, Reference) and type_.is_typedef
+
+
 def _resolved(type_: Type, known: SymtypesSet, file: SymtypesFile) -> Type | None:
     """What a typedef stands for, through all its names; other types as they are.
 
@@ -335,7 +338,7 @@ def _resolved(type_: Type, known: SymtypesSet, file: SymtypesFile) -> Type | Non
             return None
         seen.add(type_.symref)
         type_ = known.type(definitions[0], type_.symref)
-        if isinstance(type_, Attributed | Raw):
+        if isinstance(type_, Attributed | Raw) or (isinstance(type_, Pointer) and type_.attributes):
             return None
     return type_
 
