@@ -194,11 +194,11 @@ def _symtypes_of_7(bench: Bench, sample: str) -> Outcome:
     """What the target .symtypes, which kbuild gave up, would do."""
     directory = bench.samples / sample
     command = ["make", "-C", str(bench.headers), f"M={directory}", *bench.variables, "KCPPFLAGS=-D__GENKSYMS__"]
-    outcome = bench.run([*command, "tally.i"], sample)
+    made = bench.run([*command, "tally.i"], sample)
     genksyms = [str(bench.headers / "scripts/genksyms/genksyms"), "-T", str(directory / "tally.symtypes")]
     with open(directory / "tally.i") as text:
         subprocess.run(genksyms, stdin=text, stdout=subprocess.DEVNULL, check=True, timeout=60)
-    return outcome
+    return bench.outcome(made.status, made.log, sample)
 
 
 def course(bench: Bench, build: Builder) -> Iterator[tuple[str, Outcome]]:
@@ -208,6 +208,8 @@ def course(bench: Bench, build: Builder) -> Iterator[tuple[str, Outcome]]:
         yield sample, build(sample)
     yield "built again", build("exporter")
     yield "symtypes", _files_only(build("exporter", "tally.symtypes"), "tally.symtypes")
+    for name in ("tally.i", ".tally.i.cmd"):
+        (bench.samples / "exporter" / name).unlink(missing_ok=True)
     destination = bench.samples.parent / "installed"
     installed = build("exporter", "modules_install", f"DESTDIR={destination}")
     yield "installed", Outcome(installed.status, [], [], snapshot(destination), installed.log)
