@@ -87,10 +87,10 @@ def test_makefile_without_kbuild(tmp_path: Path, samples: Path) -> None:
     (module / "Makefile").write_text(f"obj-m := ring.o\ninclude {samples}/Makefile.modversions\n")
     kernel = (
         "export KERNELRELEASE = 6.1.0\nexport KBUILD_EXTMOD = $(M)\n"
-        "modules: ; +@$(MAKE) -f inner\n"
+        "modules: ; +@$(MAKE) -f build\n"
     )  # fmt: skip
     (tmp_path / "headers/Makefile").write_text(kernel)
-    (tmp_path / "headers/inner").write_text(".PHONY: inner\ninner:\n\t@echo '$(obj-m) $(all)$(kbuild)'\ninclude $(M)/Makefile\n")
+    (tmp_path / "headers/build").write_text("here: ; @echo '$(obj-m) $(kbuild)'\ninclude $(M)/Makefile\n")
     assert make(module).stdout == "ring.o \n"
 
 
