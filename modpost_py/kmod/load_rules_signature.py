@@ -7,6 +7,8 @@ A signature is looked at, not verified: that would need the kernel's keys.
 from __future__ import annotations
 
 from modpost_py.kmod.load_rules_command_line import is_set, value_of
+import re
+
 from modpost_py.kmod.load_rules_findings import Findings, LoadCase, Reason, Remark, Taint, Unknown
 from modpost_py.kmod.signature import MARKER, Signature
 
@@ -137,8 +139,9 @@ def _damage(data: bytes) -> str | None:
         return None
     if any(trailer[:2]) or any(trailer[3:8]):
         return "fields that have to be zero are not"
-    if not _is_der(data[rest - size : rest]):
-        return "its PKCS#7 message is no well-formed DER"
+    message = data[rest - size : rest]
+    if not _is_der(message) or not _SIGNED_DATA.match(message):
+        return "its PKCS#7 message is not well formed"
     return None
 
 
@@ -151,6 +154,10 @@ def _damage_log(data: bytes) -> str | None:
     return None
 
 
+# SEQUENCE { OBJECT IDENTIFIER pkcs7-signedData, [0] { SEQUENCE ... } }, each length of one byte or more
+_SIGNED_DATA = re.compile(
+    rb"\x30(?:[\0-\x7f]|[\x81-\x84].{1,4}?)\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0", re.DOTALL
+)
 _CONSTRUCTED = 0x20
 _DEEPEST = 32
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from modpost_py.errors import ModpostError
-from modpost_py.kmod.compression import read_module
+from modpost_py.kmod.compression import LONGEST_MAGIC, read_module
+from modpost_py.kmod.errors import ModuleFileError
 from modpost_py.kmod.kernel_facts import KernelFacts, Offer
 from modpost_py.kmod.load_rules import STAGES
 from modpost_py.kmod.load_rules_findings import (
@@ -150,7 +151,7 @@ class Judge:
 
     def verdict(self, module: ModuleFile | str) -> Verdict:
         """The verdict on one module; raises as :func:`judge`."""
-        path, data = (module, read_module(module)) if isinstance(module, str) else (module.path, module.data)
+        path, data = (module, _contents(module)) if isinstance(module, str) else (module.path, module.data)
         case = LoadCase(
             path, data, self.kernel, self.circumstances, frozenset(self._loaded), self._provided
         )
@@ -201,6 +202,18 @@ class Judge:
                     broken.errno = "ENOEXEC"
                     self._in_tree[name] = broken
         return self._in_tree[name]
+
+
+def _contents(path: str) -> bytes:
+    """The bytes of a module, uncompressed; also of what is too short to be one, which the kernel gets to see."""
+    try:
+        return bytes(read_module(path))
+    except ModuleFileError:
+        with open(path, "rb") as stream:
+            data = stream.read(LONGEST_MAGIC)
+        if len(data) < LONGEST_MAGIC:
+            return data
+        raise
 
 
 def _take(
