@@ -15,9 +15,9 @@ from pathlib import Path
 from modpost_py.kbuild.errors import KbuildError
 from modpost_py.kbuild.headers_tree import HeadersTree
 
-#: Characters that kbuild cannot have in the path of a kernel or a module: it writes paths unquoted into rules and
-#: shell commands.
-_UNUSABLE = re.compile(r"[\s:%'\"$#\\*?\[\];&|()<>`!{}]")
+#: Characters that kbuild cannot have in the path of a kernel or a module: it writes paths unquoted into rules,
+#: shell commands and the compiler's ``-Wp,-MMD,...``.
+_UNUSABLE = re.compile(r"[\s:%,'\"$#\\*?\[\];&|()<>`!{}]")
 
 # Debian's .kernelvariables: ``CC = $(if $(DEBIAN_KERNEL_USE_CCACHE),$(CCACHE)) $(CROSS_COMPILE)gcc-12``
 _DEBIAN_COMPILER = re.compile(r"^CC = .*\$\(CROSS_COMPILE\)(\S+)$", re.MULTILINE)

@@ -82,19 +82,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, words = parser.parse_known_args(arguments)
     try:
         if options.print:
-            print(_one_liner(options, words))
+            _print(_one_liner(options, words))
             return 0
         if options.kernel:
             parser.error("--kernel is for --print: a build takes it from the headers")
         return _build(_request(options, words))
     except KbuildError as error:
-        sys.stderr.write(f"kbuild-py: {error}\n")
+        _say(str(error))
         return error.exit_status
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}")
+        return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _print(line: str) -> None:
+    """Write to standard output, past Python's own stream, which may be missing and complains once more at the end."""
+    try:
+        with open(1, "wb", closefd=False) as stream:
+            stream.write(os.fsencode(line) + b"\n")
+    except OSError as error:
+        raise KbuildError(f"standard output: {error.strerror}") from None
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(f"kbuild-py: {text}\n")
 
 
 def _one_liner(options: argparse.Namespace, words: list[str]) -> str:
@@ -180,7 +194,7 @@ def _build(request: _Request) -> int:
     if not targets or targets - _PASSIVE:
         build_checks.check_output(output)
         for note in build_checks.notes(tree, os.uname().release, request.variables):
-            sys.stderr.write(f"kbuild-py: note: {note}\n")
+            _say(f"note: {note}")
     if not targets - {"all", "modules"} and not request.variables.get("KBUILD_MODPOST_WARN"):
         build_checks.check_symbol_dump(tree)
     os.makedirs(output, exist_ok=True)
@@ -188,7 +202,7 @@ def _build(request: _Request) -> int:
     if targets and targets <= _REMOVING:
         shutil.rmtree(output / LAUNCHERS, ignore_errors=True)
         return _become_make(request, tree, {})
-    _bring_up_to_date(output, tree)
+    _bring_up_to_date(output, tree, dialect)
     launchers = _launchers(output, [name for name in PROGRAMS if name not in request.kept])
     variables = program_variables(dialect, launchers)
     if dialect.symtypes and any(target.endswith(".symtypes") for target in targets):
@@ -197,13 +211,14 @@ def _build(request: _Request) -> int:
     return _become_make(request, tree, variables)
 
 
-def _bring_up_to_date(output: Path, tree: HeadersTree) -> None:
+def _bring_up_to_date(output: Path, tree: HeadersTree, dialect: KbuildDialect) -> None:
     """Have kbuild do again what it would wrongly take for done."""
-    for dump in forget_stale_run(output, tree.directory):
-        sys.stderr.write(f"kbuild-py: note: {dump} has changed: the modules that use it get its new versions\n")
+    runs_in = output if dialect.has_module_output else tree.directory
+    for dump in forget_stale_run(output, runs_in):
+        _say(f"note: {dump} has changed: the modules that use it get its new versions")
     if tree.has_modversions:
         for path in forget_unfinished(output):
-            sys.stderr.write(f"kbuild-py: note: {path}: a build was killed here before its versions were made\n")
+            _say(f"note: {path}: a build was killed here before its versions were made")
 
 
 def _output(request: _Request, dialect: KbuildDialect, tree: HeadersTree) -> Path:
@@ -232,7 +247,7 @@ def _lock(directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.stderr.write(f"kbuild-py: {directory}: another build is under way here; waiting for its end\n")
+        _say(f"{directory}: another build is under way here; waiting for its end")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError:
         return  # a file system without locks
@@ -277,6 +292,4 @@ def _become_make(request: _Request, tree: HeadersTree, variables: dict[str, str]
             words.append(f"{name}={os.path.abspath(request.variables[name])}")
     own = [word for word in request.words if not word.startswith(("O=", "MO="))]
     words += [f"{name}={value}" for name, value in variables.items()]
-    sys.stdout.flush()
-    sys.stderr.flush()
     os.execvp("make", [*words, *own])

@@ -23,10 +23,11 @@ SAVED_COMMAND = ".Module.symvers.cmd"
 _DUMP_OPTION = re.compile(r"\s-i\s*(\S+)")
 
 
-def forget_stale_run(output: Path, kernel: Path) -> list[str]:
+def forget_stale_run(output: Path, directory: Path) -> list[str]:
     """Have modpost run in ``output`` at the next build if a dump changed since the last; returns those dumps.
 
-    ``output`` holds the module's Module.symvers; relative paths are relative to ``kernel``, as kbuild runs there.
+    ``output`` holds the module's Module.symvers; relative paths are relative to ``directory``, where modpost runs
+    (until 6.12 that of the kernel, since then ``output``).
     """
     saved = output / SAVED_COMMAND
     try:
@@ -34,7 +35,7 @@ def forget_stale_run(output: Path, kernel: Path) -> list[str]:
         last_run = saved.stat().st_mtime_ns
     except OSError:
         return []
-    changed = [name for name in _DUMP_OPTION.findall(text) if _modified(kernel / name) > last_run]
+    changed = [name for name in _DUMP_OPTION.findall(text) if _modified(directory / name) > last_run]
     if changed:
         with suppress(OSError):
             os.unlink(saved)

@@ -214,7 +214,7 @@ def test_unusable_paths(tmp_path: Path, module: Path, headers: Path) -> None:
         f"kbuild-py: {spaced}: the headers' directory has a space in its path, which kbuild cannot handle; "
         "move or rename it\n"
     )
-    for name, character in (("my module", "a space"), ("a:b", "the character ':'"), ("50%", "the character '%'")):
+    for name, character in (("my module", "a space"), ("a:b", "the character ':'"), ("a,b", "the character ','")):
         other = shutil.copytree(module, tmp_path / name)
         assert refused(other, headers).endswith(
             f"kbuild-py: {other}: the module's directory has {character} in its path, which kbuild cannot handle; "
@@ -302,6 +302,18 @@ def test_printed_command(module: Path, headers: Path) -> None:
         2, "kbuild-py: kernel 4.4 is older than 5.4, the oldest whose Makefiles are known here\n"
     )  # fmt: skip
     assert not (module / ".modversions").exists()
+
+
+def test_unwritable_output(module: Path, headers: Path) -> None:
+    """Check that what the system refuses is one line: a full disk, a file in the launchers' place."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            ["kbuild-py", "make", "--print", "--kernel", "6.1"], env=environment(module.parent), stdout=full,
+            stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "kbuild-py: standard output: No space left on device\n")
+    (module / ".modversions").touch()
+    assert refused(module, headers) == f"{OTHER_KERNEL}kbuild-py: {module}/.modversions: File exists\n"
 
 
 # ----- two builds at once
