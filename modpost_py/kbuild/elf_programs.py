@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -60,6 +61,12 @@ def machine_name(program: Path) -> str | None:
     return None if elf is None else elf.name
 
 
+# What glibc's loader says of a symbol version, of a library, and with --list of a library
+_MISSING = re.compile(
+    r"version `(\S+)' not found|error while loading shared libraries: (\S+):|^\s*(\S+) => not found", re.MULTILINE
+)
+
+
 def _missing_library(loader: str, program: Path) -> str | None:
     """What the loader misses, asked without starting the program."""
     try:
@@ -69,11 +76,10 @@ def _missing_library(loader: str, program: Path) -> str | None:
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    if result.returncode == 0 and "not found" not in result.stdout + result.stderr:
+    missing = _MISSING.search(result.stderr + result.stdout)
+    if missing is None:
         return None
-    text = result.stderr.strip() or result.stdout.strip()
-    complaint = next((line for line in text.splitlines() if "not found" in line), text.partition("\n")[0])
-    return f"its libraries are not here: {complaint.strip().removeprefix(f'{program}: ')}" if complaint else None
+    return f"it wants {missing[1] or missing[2] or missing[3]}, which is not here"
 
 
 def _read_elf(path: Path) -> _Elf | None:

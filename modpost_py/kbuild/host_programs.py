@@ -51,6 +51,10 @@ def _needs_objtool(tree: HeadersTree) -> bool:
     return tree.config("OBJTOOL") == "y" or tree.config("STACK_VALIDATION") == "y"
 
 
+def _needs_objtool_for(architecture: str) -> Callable[[HeadersTree], bool]:
+    return lambda tree: _needs_objtool(tree) and tree.architecture == architecture
+
+
 _COMPILER_RECORDS_CALLS = ("USE_CC", "USE_PATCHABLE_FUNCTION_ENTRY", "USE_OBJTOOL")
 
 
@@ -79,7 +83,11 @@ _NATIVE_PACKAGE = (
 
 #: What is not here is not known, and said to be so.
 HOST_PROGRAMS = (
-    HostProgram("tools/objtool/objtool*", _needs_objtool, "checks and completes every object (CONFIG_OBJTOOL)",
+    # Debian's is a wrapper for several architectures
+    HostProgram("tools/objtool/objtool.real-x86", _needs_objtool_for("x86"), "part of objtool", _NATIVE_PACKAGE),
+    HostProgram("tools/objtool/objtool.real-powerpc", _needs_objtool_for("powerpc"), "part of objtool",
+                _NATIVE_PACKAGE),
+    HostProgram("tools/objtool/*", _needs_objtool, "checks and completes every object (CONFIG_OBJTOOL)",
                 _NATIVE_PACKAGE),
     HostProgram("scripts/recordmcount", _needs_recordmcount,
                 "lists the calls of every object for ftrace (CONFIG_FTRACE_MCOUNT_USE_RECORDMCOUNT)", _NATIVE_PACKAGE),

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -32,24 +34,40 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, 1 (see the help) or 2 after an error."""
     parsed = _parser().parse_args(arguments)
+    # Told at the end, so that a reader who is gone does not stop the work halfway
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        try:
+            status, message = (_undo if parsed.undo else _shim)(parsed), ""
+        except ModpostError as error:
+            status, message = 2, str(error)
+        except KeyboardInterrupt:
+            status, message = 130, "interrupted; the same command completes it, --undo takes it back"
+    return _tell(status, told.getvalue(), message)
+
+
+def _tell(status: int, text: str, message: str) -> int:
+    """Print what was done, and after that what went wrong; returns the status, or 2 where the output is lost."""
     try:
-        if parsed.undo:
-            status = _undo(parsed)
-        else:
-            status = _shim(parsed)
-        sys.stdout.flush()
-        return status
-    except ModpostError as error:
-        sys.stdout.flush()
-        print(f"kbuild-py shim: {error}", file=sys.stderr)
-        return 2
+        if sys.stdout is not None:
+            _print_bytes(text)
     except BrokenPipeError:
-        # What was to be done is done line by line; only the telling ends.  Python's own flush at the end must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python's own flush at the end fails once more
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 2
-    except KeyboardInterrupt:
-        print("kbuild-py shim: interrupted; the same command completes it, --undo takes it back", file=sys.stderr)
-        return 130
+        status, message = 2, message or f"standard output: {error.strerror}"
+    if message and sys.stderr is not None:
+        print(f"kbuild-py shim: {message}", file=sys.stderr)
+    return status
+
+
+def _print_bytes(text: str) -> None:
+    """Print paths as the bytes that they are, whatever the locale."""
+    sys.stdout.flush()
+    if hasattr(sys.stdout, "buffer"):
+        sys.stdout.buffer.write(os.fsencode(text))
+    else:
+        sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

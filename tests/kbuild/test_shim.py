@@ -318,6 +318,24 @@ def test_checks_know_each_kernel(program: str, release: str, tmp_path: Path) -> 
         assert check_launcher(program, launcher, other).fault is not None
 
 
+@pytest.mark.parametrize(
+    ("output", "messages", "status"),
+    [("/dev/full", "kbuild-py shim: standard output: No space left on device\n", 2), ("pipe", "", 0), ("none", "", 0)],
+)
+def test_lost_output(output: str, messages: str, status: int, tree: Path) -> None:
+    """Check that all is done though nobody hears of it, and a full disk is said."""
+    command = [sys.executable, "-m", "modpost_py.kbuild.cli", "shim", "--headers", str(tree)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(shim.__file__).parents[2])}
+    reader, writer = os.pipe()
+    os.close(reader)
+    where = writer if output == "pipe" else os.open("/dev/full", os.O_WRONLY)
+    closing = ["sh", "-c", 'exec "$@" >&-', "sh"] if output == "none" else []
+    result = subprocess.run([*closing, *command], env=environment, stdout=where, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (result.stderr, result.returncode) == (messages, status)
+    assert [state_of(place) for place in places(HeadersTree.at(tree))] == [State.SHIMMED] * 3
+
+
 # -- launchers -----------------------------------------------------------------------------------------------------
 
 

@@ -140,7 +140,7 @@ def test_undo_deletes_no_other_directory(run: Run, tree: Path, tmp_path: Path) -
 # Path of a program -> options of the configuration with which a module build needs it, and without
 _NEEDS = {
     "tools/objtool/objtool": ((["OBJTOOL=y"], ["STACK_VALIDATION=y"]), ([], ["HAVE_OBJTOOL=y"])),
-    "tools/objtool/objtool.real-x86": ((["OBJTOOL=y"],), ([],)),
+    "tools/objtool/objtool.real-x86": ((["OBJTOOL=y", "X86=y"],), (["X86=y"], ["OBJTOOL=y", "PPC=y"])),
     "scripts/recordmcount": (
         (["FTRACE_MCOUNT_USE_RECORDMCOUNT=y"], ["FTRACE_MCOUNT_RECORD=y", "HAVE_C_RECORDMCOUNT=y", "RISCV=y"]),
         (
