@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from modpost_py.kmod.errors import KmodError
 from modpost_py.kmod.kernel_facts import KernelFacts
 from modpost_py.kmod.modcheck import Circumstances, judge
 from modpost_py.kmod.module_file import ModuleFile
@@ -69,17 +68,17 @@ _REASONS: tuple[tuple[str, str], ...] = (
 _SILENT = {"EEXIST": "already-loaded", "EBADMSG": "signature", "EINVAL": "damaged", "ENOEXEC": "livepatch"}
 
 
-_UNTOLD = "an error"
-
-
 class Verdict(NamedTuple):
-    """An answer: why the module is refused (empty: it loads), the error's name, its taint letters, the log."""
+    """An answer: why the module is refused (empty: it loads), the error's name, its taint letters, the log.
+
+    In a prediction ``log`` is what is said of a refusal and ``remarks`` what is said besides.
+    """
 
     refusal: str
     error: str
     taints: str
     log: tuple[str, ...]
-    remark: str = ""
+    remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"refused: {self.refusal}, {self.error}" if self.error else f"loads, {self.taints or 'no taint'}"
@@ -169,26 +168,26 @@ def ask_modcheck(subject: Subject, kernel: KernelFacts, case: Case, data: bytes)
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, f"{_kernel_name(case.module)}.ko")
         Path(path).write_bytes(data)
-        try:
-            verdict = judge(path, kernel, circumstances, loaded=loaded)
-        except KmodError as error:
-            # What is no module at all is an error of the call; of that there is no errno to compare.
-            return Verdict("damaged", _UNTOLD, "", (), str(error))
+        verdict = judge(path, kernel, circumstances, loaded=loaded)
     first = verdict.reasons[0] if verdict.reasons else None
     log = () if first is None or first.log_line is None else (first.log_line,)
     taints = verdict.taints if verdict.loads else ""
-    return Verdict("" if first is None else first.kind, verdict.errno or "", taints, log)
+    remarks = tuple(remark.log_line for remark in verdict.remarks if remark.log_line is not None)
+    return Verdict("" if first is None else first.kind, verdict.errno or "", taints, log, remarks)
 
 
 def _module_file(name: str, data: bytes) -> ModuleFile:
     return ModuleFile(f"{_kernel_name(name)}.ko", data)
 
 
-def differences(case: Case, kernel: Verdict, predicted: Verdict, stated: bool) -> Iterator[str]:
-    """What of a prediction is not what the kernel did, one line each."""
+def differences(case: Case, kernel: Verdict, predicted: Verdict, said: set[str], stated: bool) -> Iterator[str]:
+    """What of a prediction is not what the kernel did, one line each.
+
+    ``said`` are the messages of this boot so far: what leaves a mark on the kernel is said the first time only.
+    """
     if stated and not _same_reason(kernel.refusal, case.refusal):
         yield f"the table of cases says {case.refusal or 'loads'!r}: {kernel}"
-    if kernel.error != predicted.error and not (kernel.error and predicted.error == _UNTOLD):
+    if kernel.error != predicted.error:
         yield "another error"
     if kernel.taints != predicted.taints:
         yield f"other taints: {predicted.taints!r} for {kernel.taints!r}"
@@ -197,6 +196,15 @@ def differences(case: Case, kernel: Verdict, predicted: Verdict, stated: bool) -
     for line in predicted.log:
         if line not in kernel.log:
             yield f"not in the kernel's log: {line}"
+    for line in predicted.remarks:
+        if line not in kernel.log and _message(line) not in said:
+            yield f"never in the kernel's log: {line}"
+    said.update(_message(line) for line in kernel.log)
+
+
+def _message(line: str) -> str:
+    """A line of the log without the module that it begins with."""
+    return line.partition(": ")[2] or line
 
 
 def _same_reason(kernel: str, other: str) -> bool:
@@ -215,9 +223,10 @@ def compare(name: str, command_lines: Sequence[str] | None) -> tuple[int, int]:
         for command_line in dict.fromkeys(case.command_line for case, _ in subject.cases):
             if command_lines is not None and command_line not in command_lines:
                 continue
+            said: set[str] = set()
             for case, kernel in ask_kernel(subject, command_line):
                 predicted = ask_modcheck(subject, facts, case, data_of[case.name])
-                found = list(differences(case, kernel, predicted, name == _STATED))
+                found = list(differences(case, kernel, predicted, said, name == _STATED))
                 print(f"  {'DIFFERS' if found else 'equal  '}  {case.name:32} {kernel}", flush=True)
                 if found:
                     _print_difference(found, kernel, predicted)
@@ -228,7 +237,7 @@ def compare(name: str, command_lines: Sequence[str] | None) -> tuple[int, int]:
 def _print_difference(found: Iterable[str], kernel: Verdict, predicted: Verdict) -> None:
     for line in found:
         print(f"      {line}")
-    print(f"      modcheck: {predicted} {predicted.remark}".rstrip())
+    print(f"      modcheck: {predicted}")
     for line in kernel.log:
         print(f"      log: {line}")
 
