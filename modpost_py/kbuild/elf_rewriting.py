@@ -23,6 +23,8 @@ from modpost_py.errors import ObjectFileError
 
 _HEADER_OFFSET_FIELD = {32: (32, "I"), 64: (40, "Q")}
 _SECTION_HEADER_SIZE = {32: 40, 64: 64}
+# Beyond a page alignments mean nothing in a module; a damaged one must not fill the disk with padding
+_LARGEST_ALIGNMENT = 1 << 16
 _PLACE_FIELDS = {32: (16, "II"), 64: (24, "QQ")}
 
 
@@ -57,7 +59,10 @@ def _check(image: ElfImage, index: int) -> None:
 
 
 def _move_to_end(image: ElfImage, data: bytearray, index: int, content: bytes) -> None:
-    data += bytes(-len(data) % max(image.sections[index].alignment, 1))
+    section = image.sections[index]
+    if section.alignment > _LARGEST_ALIGNMENT:
+        raise ObjectFileError(image.path, f"section {index} ({section.name}) has the alignment {section.alignment}")
+    data += bytes(-len(data) % max(section.alignment, 1))
     offset_of_headers, word = _HEADER_OFFSET_FIELD[image.bits]
     (headers,) = struct.unpack_from(image.prefix + word, data, offset_of_headers)
     place, fields = _PLACE_FIELDS[image.bits]

@@ -25,7 +25,15 @@ from typing import NamedTuple
 
 from modpost_py.cross_reference import MODULE_NAMESPACE_PREFIX, names_module
 from modpost_py.dialects import DIALECTS
-from modpost_py.elf_constants import ET_REL, SHN_UNDEF, STB_GLOBAL, STB_WEAK
+from modpost_py.elf_constants import (
+    EM_SPARC,
+    EM_SPARCV9,
+    ET_REL,
+    SHN_UNDEF,
+    STB_GLOBAL,
+    STB_WEAK,
+    STT_SPARC_REGISTER,
+)
 from modpost_py.elf_image import ElfImage
 from modpost_py.exports import GPL, UNUSED_GPL
 from modpost_py.ignored_symbols import ignored_symbols
@@ -164,6 +172,8 @@ def _uses(module: ModuleFile, versions: Mapping[str, int]) -> dict[str, bool]:
     supplied = [ignored_symbols(module.machine, dialect) for dialect in DIALECTS]
     for index, section in enumerate(symbols.section):
         if index and section == SHN_UNDEF and symbols.binding(index) in (STB_GLOBAL, STB_WEAK):
+            if module.machine in (EM_SPARC, EM_SPARCV9) and symbols.type(index) == STT_SPARC_REGISTER:
+                continue
             name = symbols.name(index).encode("latin-1").decode("utf-8", "surrogateescape")
             if name and not any(name in ignored.names or name.startswith(ignored.prefixes) for ignored in supplied):
                 uses[name] = symbols.binding(index) == STB_WEAK
