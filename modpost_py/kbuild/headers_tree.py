@@ -135,6 +135,13 @@ class HeadersTree:
             )
         raise KbuildError(f"{self.directory}: it has no {path}; 'make modules_prepare' in the kernel's source makes it")
 
+    def program_text(self, path: str) -> str:
+        """The text of a Makefile of kbuild, such as ``scripts/Makefile.build``; empty if the tree lacks it."""
+        try:
+            return _text(self.program(path), missing="")
+        except KbuildError:
+            return ""
+
 
 _INSTALL_HINT = (
     "; install the headers of your kernel (Debian, Ubuntu: linux-headers-RELEASE; "

@@ -25,6 +25,7 @@ from modpost_py.kbuild.make_variables import (
     PROGRAMS,
     KbuildDialect,
     dialect_of,
+    dialect_of_makefiles,
     one_liner,
     program_variables,
     symtypes_variables,
@@ -113,9 +114,15 @@ def _say(text: str) -> None:
 
 def _one_liner(options: argparse.Namespace, words: list[str]) -> str:
     if options.kernel:
-        return one_liner(options.kernel)
+        return one_liner(dialect_of(options.kernel))
     tree = _tree(_request(options, words))
-    return one_liner(tree.release, str(tree.directory))
+    build_checks.check_headers(tree)
+    return one_liner(_dialect(tree), str(tree.directory))
+
+
+def _dialect(tree: HeadersTree) -> KbuildDialect:
+    build, modpost = (tree.program_text(f"scripts/Makefile.{name}") for name in ("build", "modpost"))
+    return dialect_of_makefiles(tree.release, build, modpost)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -186,11 +193,11 @@ def _build(request: _Request) -> int:
     if shutil.which("make") is None:
         raise KbuildError("make is not installed (Debian, Ubuntu: apt install make)")
     tree = _tree(request)
-    dialect = dialect_of(tree.release)
+    build_checks.check_headers(tree)
+    dialect = _dialect(tree)
     targets = set(request.targets)
     output = _output(request, dialect, tree)
     build_checks.check_module_directory(request.module)
-    build_checks.check_headers(tree)
     if not targets or targets - _PASSIVE:
         build_checks.check_output(output)
         for note in build_checks.notes(tree, os.uname().release, request.variables):

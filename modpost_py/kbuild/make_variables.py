@@ -5,7 +5,8 @@ Kbuild has no switch for this, but a variable that is given on make's command li
 the same variable in any Makefile.  Which variables hold the programs' calls differs by release;
 the texts below are those of ``scripts/Makefile.build``, ``Makefile.modpost`` and ``Kbuild.include``
 with ``{genksyms}``, ``{modpost}`` and ``{fixdep}`` for the programs.  They were compared with the
-Makefiles of Debian's 5.10, 6.1, 6.12, 7.2 and 7.3; when between these a form changed is recollection.
+Makefiles of Debian's 5.10, 6.1, 6.12, 7.2 and 7.3; when between these a form changed is recollection,
+and distributions take newer forms into older kernels: so a tree's own Makefiles have the last word.
 
 Rules that the texts obey:
 
@@ -17,8 +18,9 @@ Rules that the texts obey:
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from genksyms_py.kernel_release import KernelRelease, dialect_for
@@ -115,6 +117,40 @@ def dialect_of(release: str) -> KbuildDialect:
         raise KbuildError(str(error)) from None
 
 
+#: How a form is known in a tree's Makefiles: what stands there -> the variables of that form; the first that fits.
+_FORMS_OF_GENKSYMS = (
+    (re.compile(r"^genksyms\s*=(?:.*\\\n)*.*\$\(if \$\(KBUILD_SYMTYPES\)", re.MULTILINE), _GENKSYMS_7),
+    (re.compile(r"^genksyms\s*=(?:.*\\\n)*.*\$\(if \$\(1\)", re.MULTILINE), _GENKSYMS_6_1),
+    (re.compile(r"^\s*scripts/genksyms/genksyms \$\(if \$\(1\)", re.MULTILINE), _PIPELINES_5_10),
+)
+_FORMS_OF_MODPOST = (
+    (re.compile(r"^MODPOST\s*=\s*\S+/modpost\s*$", re.MULTILINE), _MODPOST_6_1),
+    (re.compile(r"^MODPOST\s*=\s*\S+/modpost\s*\\$", re.MULTILINE), _MODPOST_5_10),
+)
+_SYMTYPES_TARGET = re.compile(r"^\$\(obj\)/%\.symtypes\s*:", re.MULTILINE)
+_Form = Mapping[str, str]
+
+
+def dialect_of_makefiles(release: str, makefile_build: str, makefile_modpost: str) -> KbuildDialect:
+    """The dialect of a release, but with the forms that a tree's own Makefiles have.
+
+    The texts are those of ``scripts/Makefile.build`` and ``scripts/Makefile.modpost``.  What is not recognised in them is taken from the release.  Raises KbuildError as :func:`dialect_of`.
+    """
+    dialect = dialect_of(release)
+    genksyms = _recognised(makefile_build, _FORMS_OF_GENKSYMS)
+    modpost = _recognised(makefile_modpost, _FORMS_OF_MODPOST)
+    if genksyms is not None:
+        symtypes = {} if _SYMTYPES_TARGET.search(makefile_build) else _SYMTYPES_7
+        dialect = dialect._replace(genksyms=genksyms, symtypes=symtypes)
+    if modpost is not None:
+        dialect = dialect._replace(modpost=modpost, modpost_is_a_file=modpost is _MODPOST_6_1)
+    return dialect
+
+
+def _recognised(text: str, forms: Sequence[tuple[re.Pattern[str], _Form]]) -> _Form | None:
+    return next((form for mark, form in forms if mark.search(text)), None)
+
+
 def program_variables(dialect: KbuildDialect, programs: Mapping[str, str]) -> dict[str, str]:
     """Variable -> value for make's command line, so that ``programs`` (name -> words of the shell) are called.
 
@@ -136,13 +172,12 @@ def _filled(texts: Mapping[str, str], name: str, program: str) -> dict[str, str]
     return {variable: text.replace(f"{{{name}}}", program) for variable, text in texts.items()}
 
 
-def one_liner(release: str, headers: str | None = None) -> str:
-    """The command that a user types to build with our installed programs, for one kernel release.
+def one_liner(dialect: KbuildDialect, headers: str | None = None) -> str:
+    """The command that a user types to build with our installed programs, for one kernel.
 
     Without ``headers``, those of the running kernel.  The programs are found through PATH; where make
     needs a file, the shell looks it up.
     """
-    dialect = dialect_of(release)
     variables = program_variables(dialect, {name: f"{name}-py" for name in PROGRAMS})
     words = [_assignment(name, value, dialect) for name, value in variables.items()]
     directory = "/lib/modules/$(uname -r)/build" if headers is None else quoted(headers)

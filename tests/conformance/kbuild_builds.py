@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modpost_py.kbuild.headers_tree import HeadersTree
+from modpost_py.kbuild.make_variables import dialect_of, dialect_of_makefiles
 from tests.conformance.debian import NotAvailable
 from tests.conformance.headers_copy import build_variables, usable_headers
 from tests.conformance.kernels import KERNELS, KernelPackages
@@ -354,6 +356,20 @@ def written_since(stamp: Path, *directories: Path) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout.split()
 
 
+def unrecognised(headers: Path) -> Iterator[str]:
+    """What of the tree's Makefiles is not read as the form of its release."""
+    tree = HeadersTree.at(headers)
+    build, modpost = (tree.program_text(f"scripts/Makefile.{name}") for name in ("build", "modpost"))
+    # By a release with other forms: what is not recognised stays that one's.
+    other = "5.10" if tree.release >= "6.1" else "7.2"
+    found, expected = dialect_of_makefiles(other, build, modpost), dialect_of(tree.release)
+    for name in ("genksyms", "symtypes", "modpost", "modpost_is_a_file"):
+        if getattr(found, name) != getattr(expected, name):
+            yield f"the Makefiles' form of {name} is not recognised"
+    if "\ncmd_and_fixdep =" not in tree.program_text("scripts/Kbuild.include"):
+        yield "scripts/Kbuild.include has no cmd_and_fixdep"
+
+
 def compare(label: str, directory: Path) -> tuple[int, list[str]]:
     """All builds for one kernel; how many there were, and every difference."""
     packages = KernelPackages(KERNELS[label])
@@ -368,7 +384,7 @@ def compare(label: str, directory: Path) -> tuple[int, list[str]]:
     stamp.touch()
     ours = dict(course(bench, our_programs(bench)))
     found = [f"{name}: {line}" for name in theirs for line in differences(theirs[name], ours[name])]
-    found += expectations(bench, ours)
+    found += [*expectations(bench, ours), *unrecognised(headers)]
     count = len(ours)
     for name, lines in alone(bench, theirs["exporter"]):
         count += 1

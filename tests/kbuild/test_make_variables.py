@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from modpost_py.kbuild.errors import KbuildError
-from modpost_py.kbuild.make_variables import dialect_of, one_liner, program_variables, symtypes_variables
+from modpost_py.kbuild.make_variables import (
+    dialect_of,
+    dialect_of_makefiles,
+    one_liner,
+    program_variables,
+    symtypes_variables,
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
@@ -127,6 +133,33 @@ def test_assembler_exports_of_5_10(tmp_path: Path) -> None:
     )
 
 
+# What stands in the Makefiles of each range, cut down to what tells them apart.
+BUILD = {
+    "5.10": "cmd_gensymtypes_c = \\\n    $(CPP) $< | \\\n    scripts/genksyms/genksyms $(if $(1), -T $(2)) \\\n -r x\n"
+    "$(obj)/%.symtypes : $(src)/%.c FORCE\n",
+    "6.1": "genksyms = scripts/genksyms/genksyms\t\\\n\t$(if $(1), -T $(2))\t\\\n\t-r x\n"
+    "$(obj)/%.symtypes : $(obj)/%.c FORCE\n",
+    "7.2": "genksyms = $(objtree)/scripts/genksyms/genksyms\t\\\n\t$(if $(KBUILD_SYMTYPES), -T $(@:.o=.symtypes))\n",
+}
+MODPOST = {
+    "5.10": "MODPOST = scripts/mod/modpost\t\\\n\t$(if $(CONFIG_MODVERSIONS),-m)\t\\\n\t-o $@\n",
+    "6.1": "modpost-args = -o $@\n\nMODPOST = scripts/mod/modpost\n",
+    "7.2": "MODPOST = $(objtree)/scripts/mod/modpost\n",
+}
+
+
+@pytest.mark.parametrize("form", BUILD)
+@pytest.mark.parametrize("release", ["5.10", "5.14.0-503.el9", "6.1", "6.12", "7.2"])
+def test_makefiles_have_the_last_word(form: str, release: str) -> None:
+    """Check that a kernel with the Makefiles of another is treated by these; without any, by its release."""
+    found = dialect_of_makefiles(release, BUILD[form], MODPOST[form])
+    like = dialect_of(form)
+    assert (found.genksyms, found.symtypes) == (like.genksyms, like.symtypes)
+    assert (found.modpost, found.modpost_is_a_file) == (like.modpost, like.modpost_is_a_file)
+    assert found.has_module_output == dialect_of(release).has_module_output
+    assert dialect_of_makefiles(release, "", "") == dialect_of(release)
+
+
 def test_kept_programs() -> None:
     """Check that a program that is not named gets no variable."""
     dialect = dialect_of("6.1")
@@ -136,7 +169,7 @@ def test_kept_programs() -> None:
 
 def test_one_liners() -> None:
     """Check the lines that users type, whole for 6.1 and in what differs for the others."""
-    assert one_liner("6.1") == (
+    assert one_liner(dialect_of("6.1")) == (
         "make -C /lib/modules/$(uname -r)/build M=$PWD \\\n"
         "    genksyms='genksyms-py $(if $(1),-T $(2)) $(if $(KBUILD_PRESERVE),-p)"
         " -r $(or $(wildcard $(2:.symtypes=.symref)),/dev/null)' \\\n"
@@ -144,9 +177,9 @@ def test_one_liners() -> None:
         "    cmd_and_fixdep='$(cmd); fixdep-py $(depfile) $@ '\\''$(make-cmd)'\\'' > $(dot-target).cmd;"
         " rm -f $(depfile)'"
     )
-    assert one_liner("6.1") == one_liner("6.12")
-    assert one_liner("7.2", "/usr/src/my headers").startswith("make -C '/usr/src/my headers' M=$PWD \\\n")
-    assert "MODPOST='modpost-py $(if" in one_liner("5.10")
+    assert one_liner(dialect_of("6.1")) == one_liner(dialect_of("6.12"))
+    assert one_liner(dialect_of("7.2"), "/usr/src/my headers").startswith("make -C '/usr/src/my headers' M=$PWD \\\n")
+    assert "MODPOST='modpost-py $(if" in one_liner(dialect_of("5.10"))
 
 
 @pytest.mark.parametrize(
