@@ -134,7 +134,8 @@ _Form = Mapping[str, str]
 def dialect_of_makefiles(release: str, makefile_build: str, makefile_modpost: str) -> KbuildDialect:
     """The dialect of a release, but with the forms that a tree's own Makefiles have.
 
-    The texts are those of ``scripts/Makefile.build`` and ``scripts/Makefile.modpost``.  What is not recognised in them is taken from the release.  Raises KbuildError as :func:`dialect_of`.
+    The texts are those of ``scripts/Makefile.build`` and ``scripts/Makefile.modpost``.  What is not recognised
+    in them is taken from the release.  Raises KbuildError as :func:`dialect_of`.
     """
     dialect = dialect_of(release)
     genksyms = _recognised(makefile_build, _FORMS_OF_GENKSYMS)
