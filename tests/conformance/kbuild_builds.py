@@ -7,6 +7,7 @@ One course of builds as a developer has them (all samples, symtypes, installatio
 twice in the same directory: plain kbuild with the C programs, then ``samples/Makefile.modversions`` with ours, the C
 programs then replaced by ones that fail.  Behind it what has no counterpart: the printed one-liner, two builds at
 once, killed builds, programs of ours in a path with spaces.  At the end nothing in the headers may have changed.
+``6.1-arm64`` is a build against headers whose programs are arm64's, where the C programs cannot be started.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tests.conformance.kernels import KERNELS, KernelPackages
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SAMPLES = ("exporter", "exporter-user", "device-table", "name-space", "gpl-violation", "crc-mismatch")
 _LABELS = ("5.10", "6.1", "6.12", "7.x")
+_FOREIGN = "6.1-arm64"
 # What 7.x says of a compiler older than its own; both sides get it.
 _QUIET = "KCFLAGS=-Wno-attributes"
 
@@ -393,17 +395,36 @@ def compare(label: str, directory: Path) -> tuple[int, list[str]]:
     return count, [*found, *(f"written into the headers: {path}" for path in changed)]
 
 
+def compare_foreign(directory: Path) -> tuple[int, list[str]]:
+    """Headers whose programs are for another machine serve as they are; the same bytes as with C programs that run."""
+    packages = KernelPackages(KERNELS["6.1"], "arm64")
+    headers = usable_headers(packages, directory / "root")
+    bench = Bench("6.1", packages, headers, directory / "samples", build_variables(packages))
+    bench.copy_samples()
+    theirs = c_programs(bench)("exporter")
+    shutil.rmtree(directory / "root")
+    usable_headers(packages, directory / "root", "arm64")
+    bench.copy_samples()
+    failed = c_programs(bench)("exporter")
+    bench.copy_samples()
+    found = list(differences(theirs, our_programs(bench)("exporter")))
+    if theirs.status or "scripts/basic/fixdep: Exec format error" not in failed.log:
+        found.append(f"status {theirs.status}; the foreign programs say {failed.log}")
+    return 1, found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare for every kernel that can be had; the last line is the summary."""
     parser = argparse.ArgumentParser(prog="kbuild_builds", description=__doc__.splitlines()[0])
-    parser.add_argument("--kernel", choices=_LABELS)
+    parser.add_argument("--kernel", choices=(*_LABELS, _FOREIGN))
     parsed = parser.parse_args(arguments)
     builds = differing = 0
-    for label in [parsed.kernel] if parsed.kernel else _LABELS:
-        with tempfile.TemporaryDirectory(prefix="modversions-") as directory:
+    for label in [parsed.kernel] if parsed.kernel else [*_LABELS, _FOREIGN]:
+        with tempfile.TemporaryDirectory(prefix="modversions-") as name:
             start = time.monotonic()
+            directory = Path(name).resolve()
             try:
-                count, found = compare(label, Path(directory).resolve())
+                count, found = compare_foreign(directory) if label == _FOREIGN else compare(label, directory)
             except NotAvailable as error:
                 print(f"NOT RUN: builds against {label}: {error}", flush=True)
                 continue
