@@ -13,7 +13,7 @@ suffix     first bytes           more than one compressed stream in a file, what
 =========  ====================  =========================================================
 
 A file of a few kilobytes can be written that becomes any number of gigabytes.  So what does not begin as an ELF
-object is given up after its first bytes, and what becomes larger than :data:`LARGEST_MODULE` when it does.
+object is given up after a few megabytes, and what becomes larger than :data:`LARGEST_MODULE` when it does.
 """
 
 from __future__ import annotations
@@ -119,23 +119,19 @@ def uncompressed(path: str, data: bytes, largest: int = LARGEST_MODULE) -> bytes
 
 
 class _Contents:
-    """The growing contents of one compressed file; stops what is no module or becomes too large."""
+    """The growing contents of one compressed file; stops what is large and no module, or too large."""
 
     def __init__(self, path: str, largest: int) -> None:
         self.path = path
         self.collected = bytearray()
         self._largest = largest
 
-    @property
-    def step(self) -> int:
-        """How many bytes the next step may give: few at first, when it is not known yet what comes."""
-        return _STEP if self.collected else len(_ELF)
-
     def append(self, data: bytes) -> None:
         self.collected += data
-        if len(self.collected) > self._largest:
+        size = len(self.collected)
+        if size > self._largest:
             raise DamagedModuleError(self.path, f"uncompressed contents have more than {self._largest} bytes")
-        if self.collected[:4] != _ELF[: len(self.collected)]:
+        if size >= _STEP and not self.collected.startswith(_ELF):
             raise DamagedModuleError(self.path, "not an ELF file", errno.ENOEXEC)
 
     def damaged(self, what: str) -> DamagedModuleError:
@@ -157,11 +153,11 @@ def _append_xz(contents: _Contents, data: bytes) -> None:
     try:
         while data:
             stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
-            contents.append(stream.decompress(data, contents.step))
+            contents.append(stream.decompress(data, _STEP))
             while not stream.eof:
                 if stream.needs_input:
                     raise contents.damaged("the xz compressed contents are cut off")
-                contents.append(stream.decompress(b"", contents.step))
+                contents.append(stream.decompress(b"", _STEP))
             data = _without_padding(stream.unused_data)
     except lzma.LZMAError as error:
         raise contents.damaged(f"damaged xz compression: {_reason(error)}") from None
@@ -179,10 +175,10 @@ def _append_gzip(contents: _Contents, data: bytes) -> None:
     try:
         while data.startswith(_GZIP):
             stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-            contents.append(stream.decompress(data, contents.step))
+            contents.append(stream.decompress(data, _STEP))
             while not stream.eof:
                 waiting = stream.unconsumed_tail
-                piece = stream.decompress(waiting, contents.step)
+                piece = stream.decompress(waiting, _STEP)
                 if not piece and not stream.eof and len(stream.unconsumed_tail) == len(waiting):
                     raise contents.damaged("the gzip compressed contents are cut off")
                 contents.append(piece)

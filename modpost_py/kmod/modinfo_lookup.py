@@ -54,8 +54,20 @@ class Modules:
         if self._directory is None:
             from modpost_py.kmod.lookup import ModulesDirectory  # files need none
 
-            self._directory = ModulesDirectory(self._path, self._on_damage)
+            self._directory = ModulesDirectory(self._path, self._report_damage)
         return self._directory
+
+    def _report_damage(self, error: KmodError | FileError) -> None:
+        """kmod's depmod leaves an empty modules.builtin.bin where there is no modules.builtin: that is no damage."""
+        if not _is_empty(str(error).partition(": ")[0]):
+            self._on_damage(error)
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except OSError:
+        return False
 
 
 def _by_alias(directory: ModulesDirectory, argument: str) -> list[NamedModule]:

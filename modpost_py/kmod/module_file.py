@@ -221,7 +221,8 @@ class ModuleFile:
     def modinfo(self) -> list[str]:
         """What ``.modinfo`` says: ``tag=value`` texts in its order; empty where there is no such section."""
         if self._modinfo is None:
-            text = (self.section_bytes(".modinfo") or b"").decode("utf-8", "surrogateescape")
+            section = (self.section_bytes(".modinfo") or b"").lstrip(b"\0")
+            text = section.decode("utf-8", "surrogateescape") if len(section) > 1 else ""  # kmod passes over one byte
             self._modinfo = [entry for entry in text.split("\0") if entry]
         return self._modinfo
 
