@@ -6,9 +6,9 @@ A signature is looked at, not verified: that would need the kernel's keys.
 
 from __future__ import annotations
 
-from modpost_py.kmod.load_rules_command_line import is_set, value_of
 import re
 
+from modpost_py.kmod.load_rules_command_line import is_set, value_of
 from modpost_py.kmod.load_rules_findings import Findings, LoadCase, Reason, Remark, Taint, Unknown
 from modpost_py.kmod.signature import MARKER, Signature
 

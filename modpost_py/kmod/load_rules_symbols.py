@@ -252,8 +252,8 @@ def _missing(case: LoadCase, symbol: str) -> Findings:
     elif kernel.knows_vmlinux and kernel.knows_modules:
         yield _nobody_has(case, symbol)
     elif kernel.offers or kernel.knows_vmlinux:
-        who = "its modules" if kernel.knows_vmlinux else "the kernel itself"
-        yield Unknown("missing-symbol", f"whether {who} export {symbol}", symbol)
+        who = "a module of the kernel" if kernel.knows_vmlinux else "the kernel itself"
+        yield Unknown("missing-symbol", f"whether {who} exports {symbol}", symbol)
     else:
         yield Unknown("missing-symbol", f"whether anything exports {symbol}", symbol)
 

@@ -29,6 +29,8 @@ from modpost_py.kmod.kernel_facts import VMLINUX, Offer
 from modpost_py.object_file import FIRST_SPECIAL_SECTION, ObjectFile
 
 _GPL_FLAG = 1
+# Those of Rust have dots and dollars
+_SYMBOL = re.compile(r"[A-Za-z_.$][\w.$]*", re.ASCII)
 _ABSOLUTE = FIRST_SPECIAL_SECTION + (SHN_ABS & 0xFF)
 
 
@@ -158,10 +160,10 @@ def _linked_names(image: ObjectFile | ElfImage, table: int) -> list[_Name]:
     section = image.sections[table]
     memory = _Memory(image)
     word = image.bits // 8
-    # PREL32 first: pointers never look like distances that lead to texts
+    # Pointers read as distances lead anywhere but to names
     for count, width, is_relative in ((3, 4, True), (3, word, False), (2, 4, True), (2, word, False)):
         names = list(_entries(memory, image.section_data(table), section.address, count, width, is_relative))
-        if names and all(entry is not None and entry.symbol for entry in names):
+        if names and all(entry is not None and _SYMBOL.fullmatch(entry.symbol) for entry in names):
             return [entry for entry in names if entry is not None]
     raise ObjectFileError(image.path, f"{section.name}: its entries have a form that is not known")
 
@@ -188,13 +190,12 @@ def _entries(
 
 
 class _Memory:
-    """The texts of a linked image by address."""
+    """The texts that entries may lead to, by address: those of their own section, where there is one."""
 
     def __init__(self, image: ObjectFile | ElfImage) -> None:
         self.byteorder = image.byteorder
         strings = image.section_index.get("__ksymtab_strings")
-        # Its own section first: it has nearly all of them
-        order = ([strings] if strings is not None else []) + list(range(1, len(image.sections)))
+        order = range(1, len(image.sections)) if strings is None else [strings]
         self._sections = [
             (image.sections[index].address, image.section_data(index))
             for index in order

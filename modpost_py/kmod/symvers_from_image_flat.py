@@ -30,6 +30,7 @@ _CUT_OFF = 64
 
 
 class _Entry(NamedTuple):
+    place: int
     name: bytes
     namespace: bytes
 
@@ -39,11 +40,9 @@ def flat_image_exports(data: bytes, path: str) -> list[Offer]:
 
     CRCs are ``None`` where there is no table of them.
     """
-    rows = [
-        (*_entries_before(data, strings.start(), strings.end()), strings.start()) for strings in _STRINGS.finditer(data)
-    ]
-    entries, end, strings_start = max(rows, key=lambda row: len(row[0]), default=([], 0, 0))
-    return _offers(data, entries, end, strings_start) if len(entries) >= _FEWEST else []
+    rows = [_entries_before(data, strings.start(), strings.end()) for strings in _STRINGS.finditer(data)]
+    entries, end = max(rows, key=lambda row: len(row[0]), default=([], 0))
+    return _offers(data, entries, end) if len(entries) >= _FEWEST else []
 
 
 def _entries_before(data: bytes, strings: int, strings_end: int) -> tuple[list[_Entry], int]:
@@ -73,21 +72,24 @@ def _entries_before(data: bytes, strings: int, strings_end: int) -> tuple[list[_
 
 
 def _entry(data: bytes, name_field: int) -> _Entry:
-    return _Entry(_text(data, name_field), _text(data, name_field + 4))
+    place = name_field + _distance(data, name_field)
+    namespace = _distance(data, name_field + 4)
+    return _Entry(place, _text(data, place), _text(data, name_field + 4 + namespace) if namespace else b"")
 
 
-def _text(data: bytes, field: int) -> bytes:
-    distance = int.from_bytes(data[field : field + 4], "little", signed=True)
-    if not distance:
-        return b""
-    start = field + distance
+def _distance(data: bytes, field: int) -> int:
+    return int.from_bytes(data[field : field + 4], "little", signed=True)
+
+
+def _text(data: bytes, start: int) -> bytes:
     return data[start : data.find(b"\0", start)]
 
 
-def _offers(data: bytes, entries: list[_Entry], end: int, strings: int) -> list[Offer]:
+def _offers(data: bytes, entries: list[_Entry], end: int) -> list[Offer]:
     count = len(entries)
-    # What lies between the entries and the texts: CRCs, flags, both, or nothing; and a few bytes of alignment
-    between = strings - end
+    # What lies between the entries and the texts: CRCs, flags, both, or nothing.  The first text is some export's
+    # name; the pattern may have taken bytes before it for text.
+    between = min(entry.place for entry in entries) - end
     crcs = end if between >= 4 * count else None
     flags = None
     if between % (4 * count) >= count or (crcs is None and between >= count):

@@ -76,14 +76,13 @@ def _add_imports(imports: dict[str, Offer], module: ModuleFile) -> None:
     not_gpl = False if module.value("license") not in GPL_COMPATIBLE_LICENSES else None
     no_namespace = None if module.values("import_ns") else ""
     for symbol, crc in imported(module):
+        # The kernel gives everybody the layout symbol: that a module uses it tells nothing of its kind
+        gpl_only = not_gpl if symbol != LAYOUT_SYMBOL else None
         known = imports.get(symbol)
         if known is None:
-            if symbol != LAYOUT_SYMBOL:
-                imports[symbol] = Offer(symbol, VMLINUX, crc, not_gpl, no_namespace)
-            else:
-                imports[symbol] = Offer(symbol, VMLINUX, crc, None, "")
-        elif (not_gpl is not None and known.gpl_only is None) or (no_namespace == "" and known.namespace is None):
-            imports[symbol] = known.merged(Offer(symbol, VMLINUX, crc, not_gpl, no_namespace))
+            imports[symbol] = Offer(symbol, VMLINUX, crc, gpl_only, no_namespace)
+        elif (gpl_only is False and known.gpl_only is None) or (no_namespace == "" and known.namespace is None):
+            imports[symbol] = known.merged(Offer(symbol, VMLINUX, crc, gpl_only, no_namespace))
 
 
 def imported(module: ModuleFile) -> Iterable[tuple[str, int | None]]:

@@ -38,6 +38,8 @@ def image_bytes(path: str) -> bytes:
         data = Path(path).read_bytes()
     except OSError as error:
         raise FileError(path, error.errno or 5) from None
+    if not data:
+        raise KmodError(f"{path}: it is empty")
     for _ in range(_MOST_LAYERS):
         inner = _inside(path, data)
         if inner is None:

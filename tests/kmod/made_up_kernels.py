@@ -75,12 +75,13 @@ def modules_directory(directory: Path, modules: Sequence[tuple[str, Loadable]] =
 
 
 def vmlinux(
-    exports: Sequence[Exported], *, bits: int = 64, byteorder: str = "little", form: str = "prel32", flags: bool = False,
-    version: str = "Linux version 6.1.0-test (somebody@somewhere) (gcc) #1 SMP",
+    exports: Sequence[Exported], *, bits: int = 64, byteorder: str = "little", form: str = "prel32",
+    flags: bool = False, version: str = "Linux version 6.1.0-test (somebody@somewhere) (gcc) #1 SMP",
 ) -> bytes:  # fmt: skip
-    """A stripped vmlinux: sections without symbols.  ``form`` is ``prel32``, ``pointers`` or ``short`` (up to 5.3)."""
+    """A stripped vmlinux: sections without symbols; ``form`` is ``prel32``, ``pointers`` or ``short`` (up to 5.3)."""
     order = "<" if byteorder == "little" else ">"
-    tables = {"": [e for e in exports if flags or not e.is_gpl], "_gpl": [] if flags else [e for e in exports if e.is_gpl]}
+    tables = {"": [e for e in exports if flags or not e.is_gpl]}
+    tables["_gpl"] = [e for e in exports if e not in tables[""]]
     base = 0x80000000 if bits == 32 else 0xFFFFFFFF80000000
     strings = b"".join(e.name.encode() + b"\0" + e.namespace.encode() + b"\0" for e in exports)
     strings_at = base + 0x100000

@@ -62,7 +62,9 @@ def refused(*reasons: tuple[str, str, str, str | None], **rest: Any) -> dict[str
 CASES: dict[str, tuple[Loadable, dict[str, Any]]] = {
     "good": (GOOD, E_ONLY),
     "out of tree": (replace(GOOD, modinfo=["retpoline=Y"]), {**E_ONLY, "taints": "OE"}),
-    "staging, test": (replace(GOOD, modinfo=["intree=Y", "retpoline=Y", "staging=Y", "test=Y"]), {**E_ONLY, "taints": "CEN"}),
+    "staging, test": (
+        replace(GOOD, modinfo=["intree=Y", "retpoline=Y", "staging=Y", "test=Y"]), {**E_ONLY, "taints": "CEN"},
+    ),
     "livepatch": (replace(GOOD, modinfo=["intree=Y", "retpoline=Y", "livepatch=Y"]), {**E_ONLY, "taints": "EK"}),
     "no retpoline": (
         replace(GOOD, modinfo=["intree=Y"]),
@@ -180,7 +182,9 @@ CASES: dict[str, tuple[Loadable, dict[str, Any]]] = {
     "duplicate export": (
         replace(GOOD, undefined=[], exports=[Exported("printk", 5)]),
         {
-            "reasons": [("duplicate-export", "ENOEXEC", "printk", "led: exports duplicate symbol printk (owned by kernel)")],
+            "reasons": [
+                ("duplicate-export", "ENOEXEC", "printk", "led: exports duplicate symbol printk (owned by kernel)")
+            ],
             "errno": "ENOEXEC", "taints": "E",
         },
     ),
