@@ -131,11 +131,12 @@ class KernelFacts:
 
     def add_exports_of_modules(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Add what the in-tree modules export, and of vmlinux's exports what their imports show."""
-        from modpost_py.kmod.symvers_from_image_modules import exports_of_modules
+        from modpost_py.kmod.symvers_from_image_modules import UNKNOWN_MODULE, exports_of_modules
 
         found = exports_of_modules(self.modules or {}, not self.knows_vmlinux, progress)
         for offer in (*found.exports, *found.learnt):
-            self.offers.setdefault(offer.symbol, offer)
+            if offer.module != UNKNOWN_MODULE:
+                self.offers.setdefault(offer.symbol, offer)
         self.knows_modules = not found.errors
 
     @cached_property

@@ -9,12 +9,17 @@ from typing import NamedTuple
 
 from modpost_py.errors import ModpostError
 from modpost_py.kmod.errors import KmodError
-from modpost_py.kmod.kernel_facts import Offer
+from modpost_py.kmod.kernel_facts import VMLINUX, Offer
 from modpost_py.kmod.kernel_facts_image import image_contents
 from modpost_py.kmod.kernel_facts_places import is_system_map
 from modpost_py.kmod.module_file import ModuleFile
 from modpost_py.kmod.symvers_from_image import system_map_exports
-from modpost_py.kmod.symvers_from_image_modules import ModuleExports, exports_of_modules, modules_below
+from modpost_py.kmod.symvers_from_image_modules import (
+    UNKNOWN_MODULE,
+    ModuleExports,
+    exports_of_modules,
+    modules_below,
+)
 
 _MODULE_SUFFIXES = (".ko", ".ko.gz", ".ko.xz", ".ko.zst")
 _KINDS = {True: "EXPORT_SYMBOL_GPL", False: "EXPORT_SYMBOL"}
@@ -104,7 +109,10 @@ def _has_versions(images: Iterable[Offer], sources: Sources, modules: ModuleExpo
 
 
 class Line(NamedTuple):
-    """One line of a Module.symvers: its text, and which fields are unknown (``crc``, ``kind``, ``namespace``)."""
+    """One line of a Module.symvers: its text, and which fields are unknown.
+
+    ``unknown`` names them: ``crc``, ``module``, ``kind``, ``namespace``.
+    """
 
     offer: Offer
     unknown: tuple[str, ...]
@@ -112,7 +120,9 @@ class Line(NamedTuple):
 
 
 def dump_lines(dump: Dump) -> Iterator[Line]:
-    """The lines of a Module.symvers; an unknown field has the value that claims least: 0, EXPORT_SYMBOL, none.
+    """The lines of a Module.symvers; an unknown field has the value that claims least.
+
+    That is 0 for the CRC, vmlinux for the module, EXPORT_SYMBOL for the kind, and no name space.
 
     modpost knows no word for "unknown": it ends at a line that it cannot read.
     """
@@ -120,10 +130,13 @@ def dump_lines(dump: Dump) -> Iterator[Line]:
         unknown = []
         if offer.crc is None and dump.has_versions:
             unknown.append("crc")
+        if offer.module == UNKNOWN_MODULE:
+            unknown.append("module")
         if offer.gpl_only is None:
             unknown.append("kind")
         if offer.namespace is None:
             unknown.append("namespace")
         kind = _KINDS[bool(offer.gpl_only)]
-        text = f"0x{offer.crc or 0:08x}\t{offer.symbol}\t{offer.module}\t{kind}\t{offer.namespace or ''}\n"
+        module = VMLINUX if "module" in unknown else offer.module
+        text = f"0x{offer.crc or 0:08x}\t{offer.symbol}\t{module}\t{kind}\t{offer.namespace or ''}\n"
         yield Line(offer, tuple(unknown), text)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What modules tell of exported symbols: their own exports, and what their imports say of other people's.
 
-A module that was built with its kernel carries the CRC of every symbol that it uses.  So a symbol that some
-module imports and none exports is vmlinux's, and its CRC is known, though vmlinux itself is not at hand.  More
-follows from the module that imports it:
+A module that was built with its kernel carries the CRC of every symbol that it uses.  So the CRC of a symbol is
+known that some module imports, though its exporter is not at hand.  More follows from the module that imports it:
 
+* where all modules are at hand that it depends on, and none exports the symbol: it is vmlinux's;
 * without a GPL-compatible licence: the symbol is not for GPL only;
 * without any ``import_ns``: the symbol has no name space.
 """
@@ -19,6 +19,7 @@ from modpost_py.errors import ModpostError, ObjectFileError
 from modpost_py.kmod.errors import ModuleFileError
 from modpost_py.kmod.kernel_facts import VMLINUX, Offer
 from modpost_py.kmod.module_file import ModuleFile
+from modpost_py.kmod.names import module_name
 from modpost_py.kmod.symvers_from_image import module_exports
 from modpost_py.modinfo import GPL_COMPATIBLE_LICENSES
 
@@ -36,6 +37,10 @@ class ModuleExports(NamedTuple):
     errors: list[ModpostError]
 
 
+#: The exporter of a symbol that is imported by modules only whose dependencies are not all at hand.
+UNKNOWN_MODULE = "(unknown)"
+
+
 def exports_of_modules(
     modules: Mapping[str, str], learns: bool, report: Callable[[int, int], None] | None = None
 ) -> ModuleExports:
@@ -47,6 +52,7 @@ def exports_of_modules(
     exports: list[Offer] = []
     imports: dict[str, Offer] = {}
     errors: list[ModpostError] = []
+    names = frozenset(module_name(path) for path in modules.values())
     for number, (name, path) in enumerate(modules.items()):
         if report is not None:
             report(number, len(modules))
@@ -54,7 +60,7 @@ def exports_of_modules(
             with ModuleFile.opened(path) as module:
                 exports += own_exports(module, name)
                 if learns:
-                    _add_imports(imports, module)
+                    _add_imports(imports, module, names)
         except ModpostError as error:
             errors.append(error)
     for offer in exports:
@@ -72,7 +78,9 @@ def own_exports(module: ModuleFile, name: str) -> list[Offer]:
         raise ModuleFileError(module.path, error.what) from None
 
 
-def _add_imports(imports: dict[str, Offer], module: ModuleFile) -> None:
+def _add_imports(imports: dict[str, Offer], module: ModuleFile, names: frozenset[str]) -> None:
+    depends = (module.value("depends") or "").replace("-", "_").split(",")
+    owner = VMLINUX if names.issuperset(filter(None, depends)) else UNKNOWN_MODULE
     not_gpl = False if module.value("license") not in GPL_COMPATIBLE_LICENSES else None
     no_namespace = None if module.values("import_ns") else ""
     for symbol, crc in imported(module):
@@ -80,9 +88,14 @@ def _add_imports(imports: dict[str, Offer], module: ModuleFile) -> None:
         gpl_only = not_gpl if symbol != LAYOUT_SYMBOL else None
         known = imports.get(symbol)
         if known is None:
-            imports[symbol] = Offer(symbol, VMLINUX, crc, gpl_only, no_namespace)
-        elif (gpl_only is False and known.gpl_only is None) or (no_namespace == "" and known.namespace is None):
-            imports[symbol] = known.merged(Offer(symbol, VMLINUX, crc, gpl_only, no_namespace))
+            imports[symbol] = Offer(symbol, owner, crc, gpl_only, no_namespace)
+        elif (
+            (gpl_only is False and known.gpl_only is None)
+            or (no_namespace == "" and known.namespace is None)
+            or (owner == VMLINUX and known.module == UNKNOWN_MODULE)
+        ):
+            better = Offer(symbol, owner, crc, gpl_only, no_namespace)
+            imports[symbol] = better.merged(known) if owner == VMLINUX else known.merged(better)
 
 
 def imported(module: ModuleFile) -> Iterable[tuple[str, int | None]]:

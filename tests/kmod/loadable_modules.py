@@ -63,7 +63,7 @@ class Loadable:
     symbols: bool = True
     signature: bytes = b""
 
-    def bytes(self) -> bytes:
+    def content(self) -> bytes:
         """The content of the file."""
         elf = ElfWriter(self.bits, self.byteorder, self.machine, self.type)
         elf.with_symbol_table = self.symbols
@@ -91,7 +91,7 @@ class Loadable:
         """Write the module below a directory; returns its path."""
         target = directory / (path or f"{self.name}.ko")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(self.bytes())
+        target.write_bytes(self.content())
         return str(target)
 
     def _modinfo(self) -> list[str]:

@@ -32,7 +32,7 @@ def trailer(size: int, id_type: int = 2, first: int = 0) -> bytes:
 
 def judged(
     module: Loadable, directory: Path, circumstances: Circumstances | None = None, release: str = kernels.RELEASE,
-    **options: str | None,
+    **options: Any,
 ) -> Verdict:  # fmt: skip
     """The verdict of the made-up kernel."""
     kernel = KernelFacts.read([kernels.headers(directory / "headers", release, **options)])
@@ -370,7 +370,7 @@ def test_no_symbol_versions(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_enforcement(
-    circumstances: Circumstances, options: dict[str, str | None], errno: str | None, line: str | None, tmp_path: Path
+    circumstances: Circumstances, options: dict[str, Any], errno: str | None, line: str | None, tmp_path: Path
 ) -> None:
     """Check who refuses unsigned modules, and with which error."""
     verdict = judged(replace(GOOD, undefined=[]), tmp_path, circumstances, **options)
@@ -412,7 +412,7 @@ def test_allowed_missing_imports(tmp_path: Path) -> None:
 def test_cut_off(release: str, line: str, tmp_path: Path) -> None:
     """Check that a module that is cut off is refused with the line of that kernel, wherever it is cut."""
     kernel = KernelFacts.read([kernels.headers(tmp_path / "headers", release)])
-    whole = GOOD.bytes()
+    whole = GOOD.content()
     path = tmp_path / "led.ko"
     for size in range(0, len(whole), 37):
         path.write_bytes(whole[:size])
@@ -427,7 +427,7 @@ def test_cut_off(release: str, line: str, tmp_path: Path) -> None:
 def test_every_damage_is_a_verdict(tmp_path: Path) -> None:
     """Check that no byte of a module, changed, makes anything but a verdict."""
     kernel = KernelFacts.read([kernels.headers(tmp_path / "headers")])
-    whole = replace(GOOD, exports=[Exported("fresh", 1)]).bytes()
+    whole = replace(GOOD, exports=[Exported("fresh", 1)]).content()
     path = tmp_path / "led.ko"
     for place in range(0, len(whole), 7):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
