@@ -30,7 +30,7 @@ from modpost_py.kmod.names import underscored
 if TYPE_CHECKING:
     from lark import Lark, Token
 
-# What depmod gathered from the modules themselves: statements too, after all others.
+# What depmod gathered from the modules themselves: statements too.  It takes its place among the files by its name.
 SOFT_DEPENDENCIES = "modules.softdep"
 
 
@@ -85,18 +85,17 @@ class Configuration:
         kernel_command_line: bytes | None = None,
         modules_directory: str | None = None,
     ) -> Configuration:
-        """Read the files in or at ``places``, then the kernel's command line, then the modules' own soft dependencies.
+        """Read the files in or at ``places``, among them the modules' own soft dependencies, then the command line.
 
         ``kernel_command_line`` is the contents of ``/proc/cmdline``.  Nothing is raised: what cannot be read or
         understood goes to :attr:`problems`; a file that cannot be opened is passed over, as kmod does.
         """
         configuration = cls()
-        for path in configuration_files(places, configuration.problems):
+        own = [] if modules_directory is None else [f"{modules_directory}/{SOFT_DEPENDENCIES}"]
+        for path in configuration_files([*places, *own], configuration.problems):
             configuration.add_file(path)
         if kernel_command_line:
             configuration.add_kernel_command_line(kernel_command_line)
-        if modules_directory is not None:
-            configuration.add_file(os.path.join(modules_directory, SOFT_DEPENDENCIES))
         return configuration
 
     def add_file(self, path: str) -> None:
@@ -142,7 +141,8 @@ class Configuration:
         self.blacklist.append(underscored(str(words[0])))
 
     def _add_options(self, words: Sequence[Token]) -> None:
-        self.options.append(_statement(words))
+        name, text = _statement(words)
+        self.options.append(Statement(name, text.replace("\t", " ")))
 
     def _add_install(self, words: Sequence[Token]) -> None:
         self.installs.append(_statement(words))

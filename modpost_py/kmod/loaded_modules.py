@@ -21,7 +21,7 @@ from modpost_py.kmod.modprobe_messages import Complaint
 LIVE, COMING, GOING = "live", "coming", "going"
 
 _STATES = {f"{state}\n": state for state in (LIVE, COMING, GOING)}
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)[\n]?\Z")
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)[ \t\n\v\f\r]")
 
 
 class LoadedModules:
@@ -58,18 +58,27 @@ class LoadedModules:
         if number is None:
             self._report(Complaint("no number", path=self._shown(path), text=os.strerror(errno.EINVAL)))
             return None
-        return int(number[1])
+        return _as_int(int(number[1]))
 
     def holders(self, name: str) -> list[str]:
-        """The names of the modules that use this one."""
+        """The names of the modules that use this one; a directory that cannot be read is reported."""
+        path = f"{self._directory}/{name}/holders"
         try:
-            return [entry for entry in os.listdir(f"{self._directory}/{name}/holders") if not entry.startswith(".")]
-        except (OSError, ValueError):
+            return [entry for entry in os.listdir(path) if not entry.startswith(".")]
+        except (OSError, ValueError) as error:
+            reason = os.strerror(getattr(error, "errno", errno.EINVAL))
+            self._report(Complaint("no holders", path=self._shown(path), reason=reason))
             return []
 
     def _shown(self, path: str) -> str:
         """The path as it is on the kernel's own machine."""
         return "/sys/module" + path.removeprefix(self._directory)
+
+
+def _as_int(number: int) -> int:
+    """What strtol(3) makes of a number, in an int: kmod's reading of one that does not fit."""
+    number = max(min(number, 2**63 - 1), -(2**63))
+    return (number + 2**31) % 2**32 - 2**31
 
 
 def _read(path: str) -> str:

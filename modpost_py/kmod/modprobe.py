@@ -170,7 +170,10 @@ def parameters_text(words: Sequence[str]) -> str:
 
     ``key=a b`` becomes ``key="a b"``; a value that begins with a quote of either kind is left alone.
     """
-    return " ".join(_parameter(word) for word in words)
+    text = ""
+    for word in words:
+        text += f" {_parameter(word)}" if text else _parameter(word)
+    return text
 
 
 def _parameter(word: str) -> str:

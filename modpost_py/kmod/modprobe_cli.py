@@ -53,7 +53,10 @@ def main(
         except OptionError as error:
             output.error(f"{sys.argv[0]}: {error}\n")
             return 1
-        status = _Command(choice, output, loader).run()
+        try:
+            status = _Command(choice, output, loader).run()
+        except _FatalError:
+            status = 1
         output.flush()
         return status
     except KeyboardInterrupt:
@@ -82,7 +85,9 @@ class _Command:
         try:
             self._wait = wait_milliseconds(choice.wait)
         except WaitError:
-            return self._fail(Complaint("wait", text=choice.wait))
+            complaint = Complaint("wait", text=choice.wait)
+            self._output.error(message_line(complaint, _program()))  # -q does not count yet
+            return 1
         if not choice.arguments and not choice.show_config:
             return self._fail(Complaint("usage"))
         try:
@@ -184,8 +189,6 @@ class _Command:
         for name in self._choice.arguments:
             if not removal.remove(name):
                 status = 1
-                if not self._choice.all:
-                    break
         return status
 
     def _chosen_loader(self) -> Loader | None:
@@ -248,6 +251,12 @@ class _Command:
             syslog.syslog(level, line.rstrip("\n").partition(": ")[2])
         else:
             self._output.error(line)
+        if level == CRITICAL:
+            raise _FatalError
+
+
+class _FatalError(Exception):
+    """kmod exits where it has printed a fatal message; with -q it goes on."""
 
 
 class _IndexDamage:

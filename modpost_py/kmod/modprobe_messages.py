@@ -84,6 +84,12 @@ MESSAGES: dict[str, Message] = {
     "no number": Message(
         LIBRARY, "could not read integer from '{path}': '{text}'", (f"{_MODULE}:1967", "kmod_module_get_refcnt")
     ),
+    "no holders": Message(LIBRARY, "could not open '{path}': {reason}", (f"{_MODULE}:1998", "kmod_module_get_holders")),
+    "soft dependency": Message(
+        LIBRARY,
+        "failed to lookup soft dependency '{name}', continuing anyway.",
+        (f"{_MODULE}:1567", "lookup_softdep"),
+    ),
     # ---- reading the configuration
     "line": Message(
         CONFIGURATION,

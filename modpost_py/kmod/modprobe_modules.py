@@ -22,7 +22,7 @@ from modpost_py.kmod.configuration import Configuration
 from modpost_py.kmod.loaded_modules import LIVE, LoadedModules
 from modpost_py.kmod.lookup import FoundModule, ModulesDirectory
 from modpost_py.kmod.modprobe_messages import Complaint
-from modpost_py.kmod.names import module_name
+from modpost_py.kmod.names import is_alias, module_name
 
 # Work that asks for other work to be done before it goes on: soft dependencies nest as deep as a user writes them.
 Work = Iterator["Work"]
@@ -168,9 +168,16 @@ class Modules:
         line = self.configuration.soft_dependency(module.name)
         if line is None:
             return [], []
-        before = [found for name in line.pre for found in self.lookup(name)]
-        after = [found for name in line.post for found in self.lookup(name)]
-        return before, after
+        return self._softly(line.pre), self._softly(line.post)
+
+    def _softly(self, names: list[str]) -> list[Module]:
+        found = []
+        for name in names:
+            if is_alias(name):
+                found += self.lookup(name)
+            else:
+                self.report(Complaint("soft dependency", name=name))
+        return found
 
 
 def _finish(work: Work) -> None:

@@ -4,23 +4,25 @@
 For one module, in this order, as kmod 30:
 
 1. what its soft dependency has behind ``post:``, each like a module of the command line;
-2. the ``remove`` command of the configuration, and then 5; or else
-3. with ``--remove-holders`` the modules that use it; without a user left the module itself;
-4. the modules that it depends on, as far as nothing else uses them;
+2. with ``--remove-holders`` the modules that use it;
+3. the ``remove`` command of the configuration; or else the module itself, if nothing uses it;
+4. in the latter case the modules that it depends on, as far as nothing uses them any more;
 5. what its soft dependency has behind ``pre:``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 
 from modpost_py.kmod.loading import Loader
 from modpost_py.kmod.modprobe import Step, StepError, Wishes
 from modpost_py.kmod.modprobe_messages import Complaint
 from modpost_py.kmod.modprobe_modules import Module, Modules
+from modpost_py.kmod.names import is_alias
 
 # Soft dependencies may form loops, where kmod 30 goes on until its stack is full.
 _DEEPEST = 300
@@ -41,6 +43,8 @@ class Removal:
     def remove(self, text: str) -> bool:
         """Remove the modules that ``text`` means; whether all of them are gone.  What fails is reported."""
         found = self._modules.lookup(text)
+        if not is_alias(text):
+            return False  # kmod has no words for it
         if not found:
             self._modules.report(Complaint("not found", name=text))
             return False
@@ -61,12 +65,16 @@ class Removal:
             self._complain("softdep loop", module)
         self._way.append(module.name)
         before, after = ([], []) if wishes.ignore_commands else self._modules.soft_dependencies(module)
-        self._remove_all(after, with_holders)
+        self._try_to_remove(after)
+        if with_holders:
+            holders = [self._modules.by_name(name) for name in self._modules.loaded.holders(module.name)]
+            for holder in self._removable(holders):
+                self._remove(holder, with_holders=False)
         if command is not None:
             self._run(command, module)
         else:
-            self._remove_with_dependencies(module, with_holders)
-        self._remove_all(before, with_holders)
+            self._remove_with_dependencies(module)
+        self._try_to_remove(before)
         self._way.pop()
 
     def _is_loaded(self, module: Module) -> bool:
@@ -78,11 +86,8 @@ class Removal:
             self._complain("not in kernel", module)
         return False
 
-    def _remove_with_dependencies(self, module: Module, with_holders: bool) -> None:
+    def _remove_with_dependencies(self, module: Module) -> None:
         wishes, loaded = self._wishes, self._modules.loaded
-        if with_holders:
-            holders = [self._modules.by_name(name) for name in loaded.holders(module.name)]
-            self._remove_all(holders, with_holders=False)
         if not wishes.ignore_loaded and not wishes.wait and (loaded.reference_count(module.name) or 0) > 0:
             self._complain("in use", module)
         self._unload(module)
@@ -90,10 +95,14 @@ class Removal:
             if loaded.reference_count(needed.name) == 0:
                 self._unload(needed)
 
-    def _remove_all(self, modules: Iterable[Module], with_holders: bool) -> None:
-        for module in modules:
-            if not module.is_builtin:
-                self._remove(module, with_holders)
+    def _try_to_remove(self, modules: Sequence[Module]) -> None:
+        for module in self._removable(modules):
+            with contextlib.suppress(StepError):
+                self._remove(module, with_holders=False)
+
+    def _removable(self, modules: Sequence[Module]) -> Iterator[Module]:
+        """The modules in the order of their removal: the last first, without those that are built in."""
+        return (module for module in reversed(modules) if self._wishes.ignore_loaded or not module.is_builtin)
 
     def _run(self, command: str, module: Module) -> None:
         whole = command.replace("$CMDLINE_OPTS", "")

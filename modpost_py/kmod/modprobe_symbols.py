@@ -19,6 +19,8 @@ def symbol_lines(path: str, kind: str) -> str:
 
     A module that exports without versions has zeros.  Raises :class:`SymbolsError`.
     """
+    if os.path.isdir(path):
+        raise SymbolsError(os.strerror(errno.EISDIR))
     try:
         module = ModuleFile.read(path)
         if kind == "exports":

@@ -53,6 +53,15 @@ def underscored(alias: str) -> str:
     return "".join(parts)
 
 
+def is_alias(text: str) -> bool:
+    """Whether the brackets of a text are balanced, so that it can be looked up."""
+    try:
+        normalized_alias(text)
+    except KmodError:
+        return False
+    return True
+
+
 def _cut(text: str) -> str:
     """``text`` as it fits into kmod's buffers."""
     if len(text) * 4 <= LONGEST_NAME:
