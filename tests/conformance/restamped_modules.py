@@ -167,11 +167,8 @@ def compare(kernel: str, architecture: str, every: int) -> tuple[int, int]:
             different += bool(found)
             for line in found:
                 print(f"    {kernel} {architecture} {module.name}: {line}"[:400], flush=True)
-    count = len(modules[::every])
-    print(
-        f"{kernel} {architecture} ({packages.version}): {count} modules, {versions} versions changed, {different} modules differ",
-        flush=True,
-    )
+    count, which = len(modules[::every]), f"{kernel} {architecture} ({packages.version})"
+    print(f"{which}: {count} modules, {versions} versions changed, {different} modules differ", flush=True)
     return count, different
 
 
