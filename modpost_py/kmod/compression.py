@@ -42,7 +42,7 @@ LONGEST_MAGIC = len(_XZ)
 # The output of one step; most modules are smaller.
 _STEP = 4 << 20
 # zstd's interface bounds the input of a step only, of which each 4 bytes can become 128 KiB.
-_ZSTD_STEP = 1 << 10
+_ZSTD_STEP = 512
 
 
 class DamagedModuleError(ModuleFileError):
@@ -129,10 +129,10 @@ class _Contents:
     def append(self, data: bytes) -> None:
         self.collected += data
         size = len(self.collected)
-        if size > self._largest:
-            raise DamagedModuleError(self.path, f"uncompressed contents have more than {self._largest} bytes")
         if size >= _STEP and not self.collected.startswith(_ELF):
             raise DamagedModuleError(self.path, "not an ELF file", errno.ENOEXEC)
+        if size > self._largest:
+            raise DamagedModuleError(self.path, f"uncompressed contents have more than {self._largest} bytes")
 
     def damaged(self, what: str) -> DamagedModuleError:
         return DamagedModuleError(self.path, what)
