@@ -73,6 +73,7 @@ def _facts_of_directory(path: str) -> KernelFacts:
         return facts_of_headers(path)
     if is_modules_directory(path):
         return facts_of_modules_directory(path)
+    # A directory where a kernel was built, of which more is not known
     dump = os.path.join(path, "Module.symvers")
     if os.path.isfile(dump):
         return facts_of_dump(dump)
@@ -82,6 +83,8 @@ def _facts_of_directory(path: str) -> KernelFacts:
 def _reader_of(path: str) -> Callable[[str], KernelFacts]:
     beginning = _beginning_of(path)
     text = beginning.decode("latin-1")
+    if beginning.startswith(_PACKED) and "symvers" in os.path.basename(path):
+        return facts_of_dump
     if beginning.startswith((_ELF, *_PACKED, _EFI_IMAGE)) or _has_image_mark(beginning):
         from modpost_py.kmod.kernel_facts_image import facts_of_image
 
@@ -125,11 +128,12 @@ def facts_of_headers(path: str) -> KernelFacts:
     return facts
 
 
-def facts_of_configuration(path: str) -> KernelFacts:
-    """The facts of a ``config-RELEASE``: the release is that of the file's name, else the one in its first lines."""
-    text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+def facts_of_configuration(path: str, release: str | None = None) -> KernelFacts:
+    """The facts of a ``config-RELEASE``: ``release``, else that of the file's name, else the one in its first lines."""
+    text = _text(path)
     name = os.path.basename(path)
-    release = name.removeprefix("config-") if name.startswith("config-") else None
+    if release is None and name.startswith("config-"):
+        release = name.removeprefix("config-")
     facts = _configured(path, release, configuration_of(text))
     facts.release = release or release_in(text)
     return facts
@@ -166,10 +170,7 @@ def dump_offers(path: str) -> Iterable[Offer]:
     Up to 5.3 dumps had four columns, and name spaces stood in other places for a while.  Raises
     :class:`KmodError` for a line that is none, and :class:`FileError`.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise FileError(path, error.errno or errno.EIO) from None
+    text = _text(path)
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.split("\t")
         if len(fields) < 4 or not fields[1]:
@@ -180,6 +181,19 @@ def dump_offers(path: str) -> Iterable[Offer]:
             raise KmodError(f"{path}:{number}: '{fields[0]}' is no CRC") from None
         namespace = fields[4] if len(fields) > 4 else ""
         yield Offer(fields[1], fields[2].removesuffix(".o"), crc, "GPL" in fields[3], namespace)
+
+
+def _text(path: str) -> str:
+    """A text file, perhaps packed as Fedora and SUSE pack their dumps."""
+    from modpost_py.kmod.compression import uncompressed
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(path, error.errno or errno.EIO) from None
+    if data.startswith(_PACKED):
+        data = uncompressed(path, data)
+    return data.decode("utf-8", "surrogateescape")
 
 
 def facts_of_system_map(path: str) -> KernelFacts:
