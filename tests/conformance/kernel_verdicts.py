@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What modcheck says about modules with a defect, beside what Debian's kernels say that are asked to load them.
 
-    python -m tests.conformance.kernel_verdicts [KERNEL:ARCHITECTURE...]     (default: 6.1:amd64 6.1:arm64 6.12:amd64)
+    python -m tests.conformance.kernel_verdicts [KERNEL:ARCHITECTURE...]     (default: 6.1:amd64 and three more)
 
 The modules of :mod:`tests.conformance.verdict_cases` are built through kbuild by our programs and changed.  A booted
 kernel is given each; a case is equal if modcheck says the same of loading or refusing, the error number, the message
@@ -31,7 +31,7 @@ from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit
 from tests.conformance.verdict_cases import BUILD_ARGUMENTS, CASES, SHIPPED, SOURCES, Case, derived
 
-_DEFAULT = ("6.1:amd64", "6.1:arm64", "6.12:amd64")
+_DEFAULT = ("6.1:amd64", "6.1:arm64", "6.12:amd64", "5.10:amd64")
 #: Whose refusals the table of cases states.
 _STATED = "6.1:amd64"
 #: The command lines with which the other kernels are booted.
@@ -43,6 +43,7 @@ judge() {
 	for name in $3; do load-module /loaded/$name.ko > /dev/null; done
 	dmesg -c > /dev/null
 	echo "case $1"
+	cat /proc/sys/kernel/tainted
 	echo "errno $(load-module /cases/$1.ko)"
 	echo "taints $(cat /sys/module/$2/taint 2> /dev/null)"
 	dmesg -c | sed 's/^\\[[^]]*\\] /log /'
@@ -55,6 +56,7 @@ judge() {
 _REASONS: tuple[tuple[str, str], ...] = (
     (r"Invalid architecture in ELF header", "machine"),
     (r"Invalid ELF header type", "byte-order"),
+    # 5.10 has one message for all of them.
     (r"Invalid ELF|invalid ELF", "damaged"),
     (r"section size must match the kernel's built struct module", "struct-module"),
     (r"version magic '.*' should be", "vermagic"),
@@ -64,21 +66,27 @@ _REASONS: tuple[tuple[str, str], ...] = (
     (r"Loading of unsigned module is rejected|unsigned module loading is restricted", "unsigned"),
     (r"is blacklisted", "blacklisted"),
 )
+#: What a kernel's log does not tell apart, its words and the true reason: a symbol for GPL modules only from one that
+#: lacks; on 5.10 the ways in which a file is no module for it.
+_NOT_TOLD = {("missing-symbol", "gpl-only"), ("damaged", "machine"), ("damaged", "byte-order")}
 #: The reason where the log says nothing.
 _SILENT = {"EEXIST": "already-loaded", "EBADMSG": "signature", "EINVAL": "damaged", "ENOEXEC": "livepatch"}
+
+#: The bits in /proc/sys/kernel/tainted of the letters that modules set (Documentation/admin-guide/tainted-kernels.rst).
+_TAINT_BITS = {"P": 0, "F": 1, "C": 10, "O": 12, "E": 13, "K": 15, "N": 18}
 
 
 class Verdict(NamedTuple):
     """An answer: why the module is refused (empty: it loads), the error's name, its taint letters, the log.
 
-    In a prediction ``log`` is what is said of a refusal and ``remarks`` what is said besides.
+    ``taints_before`` are those that the kernel had.
     """
 
     refusal: str
     error: str
     taints: str
     log: tuple[str, ...]
-    remarks: tuple[str, ...] = ()
+    taints_before: str = ""
 
     def __str__(self) -> str:
         return f"refused: {self.refusal}, {self.error}" if self.error else f"loads, {self.taints or 'no taint'}"
@@ -147,13 +155,18 @@ def _kernel_name(module: str) -> str:
 
 def _answers(console: str) -> Iterator[tuple[int, Verdict]]:
     for text in re.split(r"^case ", console, flags=re.MULTILINE)[1:]:
-        number, error, taints, *log = text.splitlines()
+        number, before, error, taints, *log = text.splitlines()
         value = int(error.removeprefix("errno "))
         # The kernel names the program that asked; modcheck speaks of insmod.
         lines = tuple(line.removeprefix("log ").replace(" load-module: ", " insmod: ") for line in log)
         name = errno.errorcode[value] if value else ""
         refusal = _reason(name, lines) if value else ""
-        yield int(number), Verdict(refusal, name, "" if value else taints.removeprefix("taints").strip(), lines)
+        letters = "" if value else taints.removeprefix("taints").strip()
+        yield int(number), Verdict(refusal, name, letters, lines, _letters(int(before)))
+
+
+def _letters(tainted: int) -> str:
+    return "".join(letter for letter, bit in _TAINT_BITS.items() if tainted >> bit & 1)
 
 
 def _reason(error: str, log: Iterable[str]) -> str:
@@ -161,30 +174,30 @@ def _reason(error: str, log: Iterable[str]) -> str:
     return next((reason for pattern, reason in _REASONS if re.search(pattern, text)), _SILENT.get(error, "?"))
 
 
-def ask_modcheck(subject: Subject, kernel: KernelFacts, case: Case, data: bytes) -> Verdict:
-    """What modcheck predicts for insmod."""
+def ask_modcheck(subject: Subject, kernel: KernelFacts, case: Case, data: bytes, taints_before: str) -> Verdict:
+    """What modcheck predicts for insmod; in ``log`` every line that it expects of a kernel with these taints."""
     loaded = [_module_file(name, subject.modules[name]) for name in case.loaded]
     circumstances = Circumstances(command_line=case.command_line, as_insmod=True)
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, f"{_kernel_name(case.module)}.ko")
         Path(path).write_bytes(data)
         verdict = judge(path, kernel, circumstances, loaded=loaded)
-    first = verdict.reasons[0] if verdict.reasons else None
-    log = () if first is None or first.log_line is None else (first.log_line,)
-    taints = verdict.taints if verdict.loads else ""
-    remarks = tuple(remark.log_line for remark in verdict.remarks if remark.log_line is not None)
-    return Verdict("" if first is None else first.kind, verdict.errno or "", taints, log, remarks)
+    # At the first reason the kernel stops; of a taint it speaks the first time only.
+    said = [reason.log_line for reason in verdict.reasons[:1]]
+    if verdict.loads:
+        said += [taint.log_line for taint in verdict.taint_details if taint.letter not in taints_before]
+        said += [remark.log_line for remark in verdict.remarks]
+    log = tuple(line for line in said if line is not None)
+    refusal = verdict.reasons[0].kind if verdict.reasons else ""
+    return Verdict(refusal, verdict.errno or "", verdict.taints if verdict.loads else "", log, taints_before)
 
 
 def _module_file(name: str, data: bytes) -> ModuleFile:
     return ModuleFile(f"{_kernel_name(name)}.ko", data)
 
 
-def differences(case: Case, kernel: Verdict, predicted: Verdict, said: set[str], stated: bool) -> Iterator[str]:
-    """What of a prediction is not what the kernel did, one line each.
-
-    ``said`` are the messages of this boot so far: what leaves a mark on the kernel is said the first time only.
-    """
+def differences(case: Case, kernel: Verdict, predicted: Verdict, stated: bool) -> Iterator[str]:
+    """What of a prediction is not what the kernel did, one line each."""
     if stated and not _same_reason(kernel.refusal, case.refusal):
         yield f"the table of cases says {case.refusal or 'loads'!r}: {kernel}"
     if kernel.error != predicted.error:
@@ -196,20 +209,10 @@ def differences(case: Case, kernel: Verdict, predicted: Verdict, said: set[str],
     for line in predicted.log:
         if line not in kernel.log:
             yield f"not in the kernel's log: {line}"
-    for line in predicted.remarks:
-        if line not in kernel.log and _message(line) not in said:
-            yield f"never in the kernel's log: {line}"
-    said.update(_message(line) for line in kernel.log)
-
-
-def _message(line: str) -> str:
-    """A line of the log without the module that it begins with."""
-    return line.partition(": ")[2] or line
 
 
 def _same_reason(kernel: str, other: str) -> bool:
-    # The kernel's log does not tell a symbol that is for GPL modules only from one that lacks.
-    return kernel == other or (kernel, other) == ("missing-symbol", "gpl-only")
+    return kernel == other or (kernel, other) in _NOT_TOLD
 
 
 def compare(name: str, command_lines: Sequence[str] | None) -> tuple[int, int]:
@@ -223,10 +226,9 @@ def compare(name: str, command_lines: Sequence[str] | None) -> tuple[int, int]:
         for command_line in dict.fromkeys(case.command_line for case, _ in subject.cases):
             if command_lines is not None and command_line not in command_lines:
                 continue
-            said: set[str] = set()
             for case, kernel in ask_kernel(subject, command_line):
-                predicted = ask_modcheck(subject, facts, case, data_of[case.name])
-                found = list(differences(case, kernel, predicted, said, name == _STATED))
+                predicted = ask_modcheck(subject, facts, case, data_of[case.name], kernel.taints_before)
+                found = list(differences(case, kernel, predicted, name == _STATED))
                 print(f"  {'DIFFERS' if found else 'equal  '}  {case.name:32} {kernel}", flush=True)
                 if found:
                     _print_difference(found, kernel, predicted)
