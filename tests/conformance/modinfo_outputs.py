@@ -5,7 +5,8 @@
 
 Compared are stdout, stderr and exit status of whole calls: every module of a kernel in one call and by option,
 names and aliases through the databases that kmod's depmod made, built-in modules, modules whose sections, signatures
-or compression are damaged.  Calls in which kmod itself crashes are counted, not compared.
+or compression are damaged, and the cases of the hermetic tests.  Calls in which kmod itself crashes are counted, not
+compared.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import os
 import random
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,12 +26,15 @@ from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.kmod_programs import kmod, root_of
 from tests.conformance.odd_modules import builtin_modinfo_files, damaged_modules, odd_modules
+from tests.kmod.described_files import write_described
+from tests.kmod.test_modinfo import CASES, expected, is_kmods, shown
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _KERNELS = ("6.1", "6.12", "7.x")
 _OUR_PROGRAM = (
     "import sys; sys.argv[0] = 'modinfo'; from modpost_py.kmod.modinfo_cli import main; sys.exit(main(sys.argv[1:]))"
 )
+_RECORDED = ("stdout", "stderr", "status")
 _OPTION_SETS = (("-0",), ("-p",), ("-n",), ("-a", "-d", "-l"), ("-p", "-0"), ("-F", "signature"), ("-F", ""))
 _COMMAND_LINES = (
     (), ("-Z",), ("-k",), ("--field",), ("--fie",), ("--a", "loop"), ("--field=license", "loop"), ("--nul", "loop"),
@@ -206,6 +211,22 @@ def odd_builtin_files(comparison: Comparison) -> None:
                 comparison.compare(title, [*place, *words], directory)
 
 
+def described_cases(comparison: Comparison) -> None:
+    """The cases of the hermetic tests, whose expected outputs are kmod's."""
+    for case in CASES:
+        if is_kmods(case):
+            with tempfile.TemporaryDirectory() as root:
+                write_described((case / "files").read_text(), Path(root))
+                words = shlex.split((case / "command").read_text())[1:]
+                theirs = _call(["modinfo", *words], kmod(), Path(root))
+                comparison.compare(f"case {case.name}", words, Path(root))
+                recorded = tuple(expected(case, name, "0" if name == "status" else "") for name in _RECORDED)
+                outputs = [shown(text, Path(root)) for text in (theirs.stdout, theirs.stderr)]
+                if (*outputs, theirs.status) != (*recorded[:2], int(recorded[2])):
+                    comparison.differences += 1
+                    print(f"DIFFERENT: what is recorded of the case {case.name} is not what kmod prints")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare; returns 1 where anything differs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -219,6 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         odd = odd_files(comparison, randomness, options.damaged)
         odd_builtin_files(comparison)
+        described_cases(comparison)
     except NotAvailable as reason:
         print(f"NOT RUN: kmod: {reason}")
         return 0
