@@ -84,17 +84,19 @@ def _add_imports(imports: dict[str, Offer], module: ModuleFile, names: frozenset
     not_gpl = False if module.value("license") not in GPL_COMPATIBLE_LICENSES else None
     no_namespace = None if module.values("import_ns") else ""
     for symbol, crc in imported(module):
-        # The kernel gives everybody the layout symbol: that a module uses it tells nothing of its kind
-        gpl_only = not_gpl if symbol != LAYOUT_SYMBOL else None
+        if symbol == LAYOUT_SYMBOL:
+            # Always the kernel's own, and given to everybody: that a module uses it tells nothing of its kind
+            imports.setdefault(symbol, Offer(symbol, VMLINUX, crc, None, ""))
+            continue
         known = imports.get(symbol)
         if known is None:
-            imports[symbol] = Offer(symbol, owner, crc, gpl_only, no_namespace)
+            imports[symbol] = Offer(symbol, owner, crc, not_gpl, no_namespace)
         elif (
-            (gpl_only is False and known.gpl_only is None)
+            (not_gpl is False and known.gpl_only is None)
             or (no_namespace == "" and known.namespace is None)
             or (owner == VMLINUX and known.module == UNKNOWN_MODULE)
         ):
-            better = Offer(symbol, owner, crc, gpl_only, no_namespace)
+            better = Offer(symbol, owner, crc, not_gpl, no_namespace)
             imports[symbol] = better.merged(known) if owner == VMLINUX else known.merged(better)
 
 
