@@ -91,7 +91,7 @@ def _fill(new: Path, original: Path, launchers: Mapping[tuple[str, ...], str]) -
     """Link everything that ``original`` holds, except on the ways to the launchers."""
     own = {path[0] for path in launchers}
     for name in sorted(os.listdir(original)):
-        if name not in own and name != _MARKER:
+        if name not in own:
             (new / name).symlink_to(original / name)
     for name in own:
         text = launchers.get((name,))

@@ -44,7 +44,7 @@ def headers_tree(
         program = directory / path
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_bytes(foreign_program(path))
-        program.chmod(0o755 if index else 0o750)
+        program.chmod(0o644 if path.endswith(".so") else 0o755 if index else 0o750)
         os.utime(program, ns=(10**18 + index, 10**18 + index))
     for below in sorted(directory.rglob("*")):
         if below.is_dir():

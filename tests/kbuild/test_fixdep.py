@@ -155,6 +155,7 @@ def test_rust_libraries_are_not_read() -> None:
 # rustc's comments, make's escapes and line ends -> what is listed since 6.4
 _MAKE_SYNTAX = {
     "# env: A=1 \\\n goes on\na.o: a.c b.h # c.h\n": ["b.h"],
+    "a.o: a.c # goes on \\\n x: b.h c.h\n": [],
     "a.o: a.c \\\n\tb.h\\\n c.h": ["b.h", "c.h"],
     "a.o: a.c with\\ space.h\n": ["with\\ space.h"],
     "a.o: a.c ha\\#sh.h col\\:on.h\n": ["ha#sh.h", "col:on.h"],
@@ -176,6 +177,15 @@ def test_words_before_6_4() -> None:
     """Check that up to 6.3 every backslash and newline divides words, and comments are words."""
     _write(dict.fromkeys(("a.c", "with", "space.h", "#", "b.h"), ""))
     assert _middle("6.1", "a.o: a.c with\\ space.h\n# b.h") == ["with", "space.h", "#", "b.h"]
+
+
+def test_words_before_the_rule() -> None:
+    """Check that up to 6.3 a word before any target is listed, and since 6.4 is a target itself."""
+    _write({"b.h": "CONFIG_B"})
+    assert _text("6.1", "b.h a.o: a.c\n", a_c="").startswith(
+        "cmd_a.o := CC\n\n  b.h \\\n    $(wildcard include/config/B) \\\nsource_a.o := a.c\n"
+    )
+    assert "b.h" not in _text("6.12", "b.h a.o: a.c\n", a_c="")
 
 
 _WORDS = st.lists(st.sampled_from(["a", "b.h", " ", "\t", "\n", "\\\n", ":", "\r", "\v", "$", "x:y"]), max_size=30)

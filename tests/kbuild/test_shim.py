@@ -199,6 +199,7 @@ def test_interrupted_shim(has_links: bool, tmp_path: Path, monkeypatch: pytest.M
         for calls in _interrupted(partial(install, place, text), has_links, monkeypatch):
             seen.add(calls)
             assert _original_is_there(place, contents)
+            assert place.file.exists() or not has_links
             if again:
                 install(place, text)
                 assert (state_of(place), place.kept.read_bytes()) == (State.SHIMMED, contents)
@@ -305,6 +306,45 @@ def test_failed_check(run: Run, tree: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "build with" not in output
 
 
+@pytest.mark.parametrize(
+    ("program", "script", "fault"),
+    [
+        ("fixdep", "exit 0", "'' instead of 'cmd_probe.o := "),
+        ("genksyms", "echo '#SYMVER printk 0xea147363'; echo warning >&2", "exit status 0: warning"),
+        ("genksyms", "echo '#SYMVER printk 0xea147362'", "'#SYMVER printk 0xea147362\\n' instead of '0xea147363'"),
+        ("modpost", "exit 0", "it made no probe.mod.c with the version of module_layout"),
+        ("modpost", "echo 0x1 > probe.mod.c", "it made no probe.mod.c with the version of module_layout"),
+        ("modpost", "echo 0x12345678 > probe.mod.c", "it made no Module.symvers"),
+        ("modpost", "kill -9 $$", "exit status -9: no message"),
+    ],
+)
+def test_faults(program: str, script: str, fault: str, tmp_path: Path) -> None:
+    """Check what the checks say of programs that do not do their work."""
+    launcher = tmp_path / program
+    launcher.write_text(f"#!/bin/sh\n{script}\n")
+    launcher.chmod(0o755)
+    assert (check_launcher(program, launcher, "6.1").fault or "").startswith(fault)
+
+
+def test_originals_are_never_overwritten(tree: Path) -> None:
+    """Check that what is kept stays even if another process kept it since we looked."""
+    place = _place(tree)
+    place.kept.write_text("another process's")
+    with pytest.raises(FileExistsError):
+        shim._keep(place)
+    assert place.kept.read_text() == "another process's"
+
+
+def test_launchers_are_for_all_users(tree: Path) -> None:
+    """Check that a launcher can be run by everyone, whatever the umask of who made it."""
+    before = os.umask(0o077)
+    try:
+        install(_place(tree), "#!/bin/sh\n")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(_place(tree).file.stat().st_mode) == 0o755
+
+
 @pytest.mark.parametrize("program", LAUNCHED)
 @pytest.mark.parametrize("release", ["5.10.0-9-amd64", "6.1.0-9-arm64", "6.12.1+deb13-amd64", "7.2.1+deb14-arm64"])
 def test_checks_know_each_kernel(program: str, release: str, tmp_path: Path) -> None:
@@ -339,7 +379,7 @@ def test_lost_output(output: str, messages: str, status: int, tree: Path) -> Non
 # -- launchers -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["py thon", "it's", "x" * 130])
+@pytest.mark.parametrize("name", ["py thon", "it's", "x" * 240])
 def test_interpreter_with_an_odd_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Check that a launcher works where the first line of a script cannot name its interpreter."""
     interpreter = tmp_path / name

@@ -80,8 +80,11 @@ def test_overlay_on_request(run: Run, tree: Path, tmp_path: Path) -> None:
     """Check that --overlay leaves a tree alone that could be changed, follows its changes, and is undone."""
     before = snapshot(tree)
     overlay = tmp_path / "else/where"
+    assert run("--headers", tree, "--overlay", overlay, "--dry-run")[0] == 0
+    assert not overlay.parent.exists()
     assert run("--headers", tree, "--overlay", overlay)[0] == 0
     _expect_overlay(overlay, tree)
+    assert [path.stat().st_mode & 0o777 for path in (overlay, overlay / PROGRAMS[0])] == [0o755, 0o755]
     assert snapshot(tree) == before
     (tree / "scripts/Makefile.new").write_text("# rules\n")
     (tree / "scripts/Makefile.build").unlink()
@@ -91,6 +94,8 @@ def test_overlay_on_request(run: Run, tree: Path, tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "else") == ["where"]
     # The overlay's own path means the same tree
     assert run("--headers", overlay, "--overlay", overlay)[0] == 0
+    _expect_overlay(overlay, tree)
+    assert run("--headers", overlay, "--undo", "--dry-run")[1] == "overlay would be removed: TMP/else/where\n"
     _expect_overlay(overlay, tree)
     assert run("--headers", overlay, "--undo") == (0, "overlay removed: TMP/else/where\n", "")
     assert os.listdir(tmp_path / "else") == []
