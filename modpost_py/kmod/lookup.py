@@ -18,7 +18,7 @@ alias
 ==================  ========================  =================================================================
 
 All comparisons are of normalised texts (:mod:`modpost_py.kmod.names`).  The files are the ``.bin`` forms that depmod
-writes.  A file that is missing is one that knows nothing.
+writes.  A file that is missing, or empty, is one that knows nothing.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ class ModulesDirectory:
         return self._indexes[name]
 
     def _opened(self, path: str) -> IndexFile | None:
-        if not os.path.exists(path):
+        try:
+            if not os.path.getsize(path):
+                return None  # depmod writes an empty one where it has nothing to write it from
+        except OSError:
             return None
         from modpost_py.kmod.index_file import IndexFile
 
