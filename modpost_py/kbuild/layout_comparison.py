@@ -96,6 +96,7 @@ class _Comparison:
         self._new, self._new_file = new, new_file
         self._pending: deque[_Pair] = deque()
         self._seen: set[tuple[Type, Type, bool]] = set()
+        self._compared: set[str] = set()  # tags
         self._differences: dict[str, None] = {}
         self._harmless: dict[str, None] = {}
         self._respelled: list[tuple[str, str, str]] = []  # path, the lines of the old and the new definition
@@ -159,7 +160,14 @@ class _Comparison:
     def _compare_definitions(self, symref: str, pair: _Pair) -> None:
         """Compare what a name stands for in both kernels."""
         path = f"{pair.path} -> {spelled(symref)}"
-        for old, new in self._definitions(symref, pair):
+        definitions = self._definitions(symref, pair)
+        if not _is_typedef(pair.old):
+            # What a struct is made of does not depend on how it was reached: once is enough
+            if symref in self._compared:
+                return
+            if definitions:
+                self._compared.add(symref)
+        for old, new in definitions:
             self._compare(self._old.type(old, symref), self._new.type(new, symref), pair.may_be_opaque, path)
             self._respelled.append((path, old, new))
 

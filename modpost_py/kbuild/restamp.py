@@ -201,9 +201,14 @@ def _allowed(symbol: str, stamp: Stamp) -> str | None:
         verdict = stamp.compare(symbol)
         if verdict.same:
             more = f", and {len(verdict.reasons) - 1} more" if len(verdict.reasons) > 1 else ""
-            return f"same layout ({verdict.reasons[0]}{more})" if verdict.reasons else "same layout"
+            return f"same layout ({_behind(symbol, verdict.reasons[0])}{more})" if verdict.reasons else "same layout"
     pattern = next((pattern for pattern in stamp.accepted if fnmatchcase(symbol, pattern)), None)
     return None if pattern is None else f"accepted ({pattern})"
+
+
+def _behind(symbol: str, reason: str) -> str:
+    """A reason less the symbol that it begins with."""
+    return reason.removeprefix(symbol).lstrip(",: ")
 
 
 def _modinfo_changes(module: ModuleFile, uses: Iterable[str], stamp: Stamp) -> Iterable[tuple[str, str, str]]:
@@ -231,7 +236,7 @@ def _refused_changes(changes: Iterable[VersionChange], stamp: Stamp) -> Iterable
             if stamp.compare is None:
                 yield f"{text}: nothing tells that this is harmless"
             else:
-                yield f"{text}: not the same layout: {stamp.compare(change.symbol).reasons[0]}"
+                yield f"{text}: not the same layout: {_behind(change.symbol, stamp.compare(change.symbol).reasons[0])}"
 
 
 def _refused_symbols(

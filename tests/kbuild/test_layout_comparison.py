@@ -349,6 +349,18 @@ def test_every_difference_is_told() -> None:
     )
 
 
+def test_each_struct_is_told_once() -> None:
+    """Check that a struct that is met as a member and behind a pointer is told about once, and checked both ways."""
+    old = "f int f ( s#a * )\ns#a struct a { s#b b ; s#b * p ; }\ns#b struct b { int x ; s#c * c ; }\n"
+    assert verdict(old, old.replace("int x", "int y")).reasons == (
+        "f, parameter 1 -> struct a.b -> struct b: .x was renamed .y",
+    )
+    opaque = "f int f ( s#b * , s#b )\n"
+    assert verdict(opaque + "s#b struct b { UNKNOWN }", opaque + "s#b struct b { int x ; }") == LayoutVerdict(
+        False, ("f, parameter 2: struct b is needed as a whole, but not known in the old kernel",)
+    )
+
+
 def test_many_types_that_refer_to_all_others() -> None:
     """Check that the time grows with the types, not with the ways that lead to them."""
     members = " ".join(f"s#s{number} * m{number} ;" for number in range(60))

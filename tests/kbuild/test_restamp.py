@@ -78,9 +78,12 @@ def test_nothing_to_do(tmp_path: Path) -> None:
 
 def test_comparison_before_word(tmp_path: Path) -> None:
     """Check that a proof is the reason where there is one, and someone's word where there is not."""
-    verdicts = {"foo_open": LayoutVerdict(True, ("a: b", "c: d")), "module_layout": LayoutVerdict(False, ("e: f",))}
+    verdicts = {
+        "foo_open": LayoutVerdict(True, ("foo_open: b", "foo_open, c: d")),
+        "module_layout": LayoutVerdict(False, ("e: f",)),
+    }
     found = restamped(tmp_path, BuiltModule(VERSIONS), CHANGED, accepted=["module_*"], compare=verdicts.__getitem__)
-    assert [change.allowed for change in found.changes] == ["same layout (a: b, and 1 more)", "accepted (module_*)"]
+    assert [change.allowed for change in found.changes] == ["same layout (b, and 1 more)", "accepted (module_*)"]
     assert found.refusals == ()
 
 
@@ -93,10 +96,9 @@ def test_every_unproven_change_is_refused(tmp_path: Path) -> None:
         "module_layout: its CRC was 0x33333333, is 0x00000007: nothing tells that this is harmless",
     )
     assert found.data == module.bytes()
-    found = restamped(
-        tmp_path, module, CHANGED, accepted=["m*"], compare=lambda symbol: LayoutVerdict(False, ("x", "y"))
-    )
-    assert found.refusals == ("foo_open: its CRC was 0xf2222222, is 0xfedcba98: not the same layout: x",)
+    different = LayoutVerdict(False, ("foo_open, parameter 1: x", "y"))
+    found = restamped(tmp_path, module, CHANGED, accepted=["m*"], compare=lambda symbol: different)
+    assert found.refusals == ("foo_open: its CRC was 0xf2222222, is 0xfedcba98: not the same layout: parameter 1: x",)
 
 
 REFUSED = {
