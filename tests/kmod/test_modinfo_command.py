@@ -128,7 +128,7 @@ def test_current_directory(tmp_path: Path) -> None:
 
 def test_many_modules(tmp_path: Path) -> None:
     """Check that many modules come out whole and in their order."""
-    numbers = range(0, 30)
+    numbers = range(30)
     long = "\n  alias=" + "x" * 20000
     write_described(
         "".join(f"module m{number}.ko\n  description=number {number}{long}\n" for number in numbers), tmp_path
