@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +61,7 @@ _REMOVING = frozenset({"clean", "mrproper", "distclean"})
 #: Targets that neither compile nor need the kernel's symbols.
 _PASSIVE = _REMOVING | {"help", "modules_install", "nothing"}
 
-# The module directory whose lock this process's ancestor holds.
+# The directories whose locks this process's ancestors hold.
 _LOCKED = "MODVERSIONS_LOCKED"
 
 
@@ -172,7 +174,7 @@ def _inherited_variables() -> dict[str, str]:
 def _tree(request: _Request) -> HeadersTree:
     """The configured headers: those of O= where it is given."""
     output = request.variables.get("O")
-    if output is not None:
+    if output:
         try:
             return HeadersTree.at(output)
         except KbuildError as error:
@@ -206,8 +208,9 @@ def _build(request: _Request) -> int:
         build_checks.check_symbol_dump(tree)
     os.makedirs(output, exist_ok=True)
     _lock(output)
-    if targets and targets <= _REMOVING:
+    if targets & _REMOVING:
         shutil.rmtree(output / LAUNCHERS, ignore_errors=True)
+    if targets and targets <= _PASSIVE:
         return _become_make(request, tree, {})
     _bring_up_to_date(output, tree, dialect)
     launchers = _launchers(output, [name for name in PROGRAMS if name not in request.kept])
@@ -245,10 +248,11 @@ def _output(request: _Request, dialect: KbuildDialect, tree: HeadersTree) -> Pat
 def _lock(directory: Path) -> None:
     """Hold the lock of a module's directory until this process, which becomes make, and all its children have ended.
 
-    A recursive call for the same directory has it already.
+    A call from within a build of the same directory has it already.
     """
     name = os.path.realpath(directory)
-    if os.environ.get(_LOCKED) == name:
+    held = os.environ.get(_LOCKED, "").split(os.pathsep)
+    if name in held:
         return
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -259,7 +263,7 @@ def _lock(directory: Path) -> None:
     except OSError:
         return  # a file system without locks
     os.set_inheritable(descriptor, True)
-    os.environ[_LOCKED] = name
+    os.environ[_LOCKED] = os.pathsep.join([*held, name])
 
 
 def _launchers(output: Path, programs: Sequence[str]) -> dict[str, str]:
@@ -279,8 +283,9 @@ def _write_if_changed(path: Path, text: str, mode: int) -> None:
     from genksyms_py.atomic_output import write_atomically
 
     data = os.fsencode(text)
-    if not path.is_file() or path.read_bytes() != data or not os.access(path, os.R_OK):
+    if not path.is_file() or path.read_bytes() != data:
         write_atomically(path, data)
+    if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)
 
 
@@ -288,14 +293,14 @@ def _through_preprocessing(request: _Request) -> _Request:
     """``x.symtypes`` becomes ``x.i``, whose command makes the symtypes where kbuild has no such target."""
     if any(target.endswith(".i") for target in request.targets):
         raise KbuildError("this kernel's kbuild makes .symtypes and .i files one after the other: ask for one kind")
-    words = [f"{word.removesuffix('.symtypes')}.i" if word in request.targets else word for word in request.words]
+    words = [re.sub(r"^([^-=][^=]*)\.symtypes$", r"\1.i", word) for word in request.words]
     return request._replace(words=words)
 
 
 def _become_make(request: _Request, tree: HeadersTree, variables: dict[str, str]) -> NoReturn:
     words = ["make", "-C", request.headers or str(tree.directory), f"M={request.module}"]
     for name in ("O", "MO"):
-        if name in request.variables:  # relative to where the user is, not to the kernel's directory
+        if request.variables.get(name):  # relative to where the user is, not to the kernel's directory
             words.append(f"{name}={os.path.abspath(request.variables[name])}")
     own = [word for word in request.words if not word.startswith(("O=", "MO="))]
     words += [f"{name}={value}" for name, value in variables.items()]

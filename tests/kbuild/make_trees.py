@@ -21,9 +21,13 @@ says = $(info $@ M=$(M) KBUILD_EXTRA_SYMBOLS=$(KBUILD_EXTRA_SYMBOLS) INSTALL_MOD
 modules modules_install clean:
 	$(says)
 	@touch $(M)/$@.done
-%.o %.symtypes %.i:
+define file
 	$(says)
 	@touch $(M)/$@
+endef
+%.o: ; $(file)
+%.i: ; $(file)
+%.symtypes: ; $(file)
 fails:
 	@exit 3
 environment:
