@@ -367,6 +367,11 @@ def test_no_symbol_versions(tmp_path: Path) -> None:
             "Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7",
         ),
         (Circumstances("lockdown=integrity"), {"SECURITY_LOCKDOWN_LSM": None}, None, None),
+        (
+            Circumstances(), {"LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY": "y"}, "EPERM",
+            "Lockdown: insmod: unsigned module loading is restricted; see man kernel_lockdown.7",
+        ),
+        (Circumstances("lockdown=none"), {}, None, None),
     ],
 )  # fmt: skip
 def test_enforcement(
@@ -422,6 +427,50 @@ def test_cut_off(release: str, line: str, tmp_path: Path) -> None:
     assert verdict.reasons[0].log_line == line
     path.write_bytes(b"")
     assert [(r.errno, r.text) for r in judge(str(path), kernel).reasons] == [("EINVAL", "it is empty")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "line"),
+    [
+        ("offset", 1 << 40, "Invalid ELF section in module (section 2 type 1)"),
+        ("size", 1 << 40, "Invalid ELF section in module (section 2 type 1)"),
+        ("name", 1 << 20, "Invalid ELF section name in module (section 2 type 1)"),
+    ],
+)
+def test_sections_out_of_place(field: str, value: int, line: str, tmp_path: Path) -> None:
+    """Check that a section outside the file is named, and that one without contents may lie anywhere."""
+    kernel = KernelFacts.read([kernels.headers(tmp_path / "headers")])
+    data = bytearray(replace(GOOD, undefined=["printk"]).content())
+    headers = int.from_bytes(data[40:48], "little") + 2 * 64
+    place = {"name": (0, 4), "offset": (24, 8), "size": (32, 8)}[field]
+    data[headers + place[0] : headers + sum(place)] = value.to_bytes(place[1], "little")
+    (tmp_path / "led.ko").write_bytes(data)
+    assert [reason.log_line for reason in judge(str(tmp_path / "led.ko"), kernel).reasons] == [line]
+    data[headers + 4 : headers + 8] = (8).to_bytes(4, "little")  # SHT_NOBITS
+    (tmp_path / "led.ko").write_bytes(data)
+    assert line not in [reason.log_line for reason in judge(str(tmp_path / "led.ko"), kernel).reasons]
+
+
+def test_kernels_that_let_code_be_written(tmp_path: Path) -> None:
+    """Check that without CONFIG_STRICT_MODULE_RWX no section is too much."""
+    module = replace(GOOD, undefined=[], writable_code=True)
+    assert judged(module, tmp_path, STRICT_MODULE_RWX=None).reasons == []
+
+
+def test_common_symbols_of_link_time_optimisation(tmp_path: Path) -> None:
+    """Check that the marks that LTO leaves are no common symbols."""
+    assert judged(replace(GOOD, undefined=[], common=["__gnu_lto_slim"]), tmp_path).reasons == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [SIGNED_DATA[:-1], SIGNED_DATA + b"\x30", SIGNED_DATA[:-2] + b"\x30\x85\x01\x01\x01\x01\x01", b"\x30" * 400],
+    ids=["cut off", "a tag too much", "length of a length", "too deep"],
+)
+def test_signatures_that_do_not_parse(message: bytes, tmp_path: Path) -> None:
+    """Check that a PKCS#7 message that is not well formed is refused."""
+    verdict = judged(replace(GOOD, undefined=[], signature=message + trailer(len(message))), tmp_path)
+    assert [(reason.kind, reason.errno) for reason in verdict.reasons] == [("signature", "EBADMSG")]
 
 
 def test_every_damage_is_a_verdict(tmp_path: Path) -> None:
