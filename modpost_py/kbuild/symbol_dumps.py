@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Symbol versions of other modules that changed since modpost last read them.
 
-Since 5.19 kbuild does not run modpost again when a dump named in KBUILD_EXTRA_SYMBOLS changed: a
+Kbuild of 6.1 and later (not of 5.10) does not run modpost again when a dump named in KBUILD_EXTRA_SYMBOLS changed: a
 module keeps the CRCs that the exporting module had when it was first built, and does not load.
 What modpost read stands in the command that kbuild saved::
 

@@ -162,7 +162,7 @@ def c_programs(bench: Bench) -> Builder:
         extra = []
         if sample == "exporter-user":
             extra = [bench.user_of("exporter/Module.symvers")]
-            # Plain kbuild does not see that the dump has changed (since 5.19).
+            # Plain kbuild does not see that the dump has changed (that of 5.10 does).
             (directory / ".Module.symvers.cmd").unlink(missing_ok=True)
         elif sample == "crc-mismatch":
             extra = [bench.user_of("crc-mismatch/altered.symvers")]
