@@ -145,7 +145,7 @@ def _report_cycles(modules: Sequence[Module], report: Report) -> int:
     cycles, involved = cycles_of(edges)
     for cycle in cycles:
         names = [modules[number].found.name for number in cycle]
-        report(ERROR, f"Cycle detected: {' -> '.join([*names, names[0]])}")
+        report(ERROR, f"Cycle detected: {' -> '.join(names)}")
     report(ERROR, f"Found {involved} modules in dependency cycles!")
     return involved
 
