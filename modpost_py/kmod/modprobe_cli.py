@@ -85,11 +85,9 @@ class _Command:
         try:
             self._wait = wait_milliseconds(choice.wait)
         except WaitError:
-            complaint = Complaint("wait", text=choice.wait)
-            self._output.error(message_line(complaint, _program()))  # -q does not count yet
-            return 1
+            return self._fail_early(Complaint("wait", text=choice.wait))
         if not choice.arguments and not choice.show_config:
-            return self._fail(Complaint("usage"))
+            return self._fail_early(Complaint("usage"))
         try:
             return self._run()
         except (EscapingPathError, FileError) as error:
@@ -100,9 +98,7 @@ class _Command:
         configuration = self._read_configuration()
         damage = _IndexDamage(self._report)
         directory = ModulesDirectory(_directory_path(choice), damage)
-        for name in INDEXES:
-            directory.index(name)
-        damage.opening = False
+        damage.open_all(directory)
         if choice.show_config:
             return self._show_configuration(configuration, directory)
         if choice.show_modversions:
@@ -229,6 +225,11 @@ class _Command:
         if not (self._choice.dry_run or self._choice.show_depends):
             self._output.flush()  # before a command's own output, and before the kernel may hang
 
+    def _fail_early(self, complaint: Complaint) -> int:
+        """Fail before -q and -s count."""
+        self._output.error(message_line(complaint, _program()))
+        return 1
+
     def _fail(self, complaint: Complaint) -> int:
         self._report(complaint)
         return 1
@@ -260,33 +261,47 @@ class _FatalError(Exception):
 
 
 class _IndexDamage:
-    """Reports damage: of the indexes found when they are opened only the first, as kmod; later on each."""
+    """Reports damage of an index, once; one that cannot be opened is one that does not exist.
+
+    kmod opens all of them first, in a certain order, and only tells what is wrong with the first bytes of the first.
+    """
 
     def __init__(self, report: Callable[[Complaint], None]) -> None:
         self._report = report
         self._told: set[str] = set()
-        self.opening = True
+
+    def open_all(self, directory: ModulesDirectory) -> None:
+        """Open the indexes in kmod's order."""
+        for name in INDEXES:
+            complaint = _header_complaint(f"{directory.path}/{name}")
+            if complaint is not None:
+                self._report(complaint)
+                break
+        for name in INDEXES:
+            directory.index(name)
 
     def __call__(self, error: KmodError | FileError) -> None:
-        if isinstance(error, FileError) or str(error) in self._told:
-            return  # one that cannot be opened is one that does not exist
-        if not (self.opening and self._told):
-            self._report(_header_complaint(error))
-        self._told.add(str(error))
+        text = str(error)
+        if isinstance(error, FileError) or text in self._told or _header_complaint(text.partition(": ")[0]):
+            return
+        self._told.add(text)
+        self._report(Complaint("damage", text=text))
 
 
-def _header_complaint(error: KmodError) -> Complaint:
-    """kmod's words for what is wrong with the first bytes of an index, or ours for other damage."""
+def _header_complaint(path: str) -> Complaint | None:
+    """kmod's words for what is wrong with the first bytes of an index: the magic number, or the version."""
     try:
-        with open(getattr(error, "path", ""), "rb") as stream:
+        with open(path, "rb") as stream:
             start = stream.read(12)
     except OSError:
-        start = b""
-    if len(start) == 12 and start[:4] != b"\xb0\x07\xf4\x57":
+        return None
+    if len(start) < 12:
+        return None
+    if start[:4] != b"\xb0\x07\xf4\x57":
         return Complaint("magic", found=int.from_bytes(start[:4], "big"))
-    if len(start) == 12 and start[4:6] != b"\0\2":
+    if start[4:6] != b"\0\2":
         return Complaint("major version", found=int.from_bytes(start[4:6], "big"))
-    return Complaint("damage", text=str(error))
+    return None
 
 
 class _Output:

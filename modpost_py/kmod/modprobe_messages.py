@@ -114,7 +114,7 @@ MESSAGES: dict[str, Message] = {
     ),
     # ---- what kmod has no words for
     "damage": Message(ERROR, "{text}"),
-    "softdep loop": Message(ERROR, "soft dependencies of '{name}' lead back to it; removal stops here"),
+    "softdep loop": Message(ERROR, "soft dependencies of '{name}' lead back to it; they are not followed again"),
 }
 
 

@@ -135,13 +135,14 @@ class Modules:
             known.visited = known.required = False
         order: list[Module] = []
         module.visited = module.required = True
-        for needed in module.dependencies:
-            needed.required = True
         _finish(self._whole(module, plain, order))
         return order
 
     def _whole(self, module: Module, plain: bool, order: list[Module]) -> Work:
-        for needed in module.dependencies:
+        dependencies = module.dependencies
+        for needed in dependencies:
+            needed.required = needed.required or module.required
+        for needed in dependencies:
             yield self._around(needed, order)
         if plain:
             module.plain = True
