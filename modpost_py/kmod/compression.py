@@ -87,10 +87,15 @@ def open_module(path: str) -> tuple[int, int]:
 
 
 def read_whole(descriptor: int, path: str, size: int) -> bytes:
-    """All ``size`` bytes of an open file, fewer if it has become shorter; raises :class:`FileError`."""
+    """All ``size`` bytes of an open file, fewer if it has become shorter.
+
+    Raises :class:`FileError`, and :class:`DamagedModuleError` for more than :data:`LARGEST_MODULE`.
+    """
+    if size > LARGEST_MODULE:  # a file with holes costs who made it nothing
+        raise DamagedModuleError(path, f"the file has more than {LARGEST_MODULE} bytes")
     try:
         data = os.pread(descriptor, size, 0)
-        while len(data) < size:  # Linux reads less than 2 GiB at once
+        while len(data) < size:  # a signal can end a read early
             more = os.pread(descriptor, size - len(data), len(data))
             if not more:
                 break

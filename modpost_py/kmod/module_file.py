@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from modpost_py.errors import FileError, ObjectFileError
 from modpost_py.kmod.compression import (
+    LARGEST_MODULE,
     LONGEST_MAGIC,
     DamagedModuleError,
     is_compressed,
@@ -163,6 +164,8 @@ class ModuleFile:
             return b""
         if self._data is not None:
             return self._data[offset : offset + size]
+        if size > LARGEST_MODULE:
+            raise DamagedModuleError(self.path, f"a section has more than {LARGEST_MODULE} bytes")
         try:
             piece = os.pread(self._descriptor, size, offset)
         except OSError as error:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import struct
 from pathlib import Path
@@ -215,6 +216,23 @@ def test_damaged_versions(sections: dict[str, bytes]) -> None:
         elf.section(name, data=data)
     with pytest.raises(DamagedModuleError, match="__version"):
         symbol_versions(ModuleFile("foo.ko", elf.bytes()))
+
+
+def test_files_with_holes(tmp_path: Path) -> None:
+    """Check that a file of 8 GiB, most of it holes, is read in parts, and no more than 512 MiB of it."""
+    elf = ElfWriter()
+    elf.section(".modinfo", data=b"license=GPL\0")
+    elf.section(".hole", sh_offset=0, sh_size=1 << 32)
+    path = tmp_path / "foo.ko"
+    path.write_bytes(elf.bytes())
+    os.truncate(path, 1 << 33)
+    with ModuleFile.opened(str(path)) as module:
+        assert module.modinfo() == ["license=GPL"]
+        assert module.signature() is None
+        with pytest.raises(DamagedModuleError, match="a section has more than 536870912 bytes"):
+            module.section(".hole")
+    with pytest.raises(DamagedModuleError, match="the file has more than 536870912 bytes"):
+        ModuleFile.read(str(path))
 
 
 def test_any_changed_bytes() -> None:
