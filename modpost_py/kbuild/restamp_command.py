@@ -111,15 +111,28 @@ def _comparison(old: str, new: str) -> Callable[[str], LayoutVerdict]:
     from modpost_py.kbuild.layout_comparison import compare_layouts
     from modpost_py.kbuild.layout_symtypes import SymtypesSet
 
-    old_set, new_set = SymtypesSet.read(old), SymtypesSet.read(new)
+    _progress(f"reading {old}")
+    old_set = SymtypesSet.read(old)
+    _progress(f"reading {new}")
+    new_set = SymtypesSet.read(new)
+    _progress("")
     known: dict[str, LayoutVerdict] = {}
 
     def compare(symbol: str) -> LayoutVerdict:
         if symbol not in known:
+            _progress(f"comparing {symbol}")
             known[symbol] = compare_layouts(old_set, new_set, symbol)
+            _progress("")
         return known[symbol]
 
     return compare
+
+
+def _progress(text: str) -> None:
+    """Show what is being done, in place of what was before, to who watches."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
 
 
 def _vermagic_of(path: str) -> str:
