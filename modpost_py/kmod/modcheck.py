@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from modpost_py.errors import ModpostError
@@ -166,8 +166,17 @@ class Judge:
             if fresh and stage.ends:
                 break
         verdict.used = case.used
+        verdict.remarks += self._absent_dependencies(case)
         self._add_dependencies(verdict, providers)
         return verdict
+
+    def _absent_dependencies(self, case: LoadCase) -> Iterator[Remark]:
+        """What modinfo's ``depends`` names and the modules directory lacks; what decides is whose symbols it uses."""
+        if self.kernel.modules is None or case.module is None:
+            return
+        for name in filter(None, (case.module.value("depends") or "").replace("-", "_").split(",")):
+            if name not in self.kernel.module_paths and name not in self._loaded:
+                yield Remark("depends", f"it says that it depends on {name}, which is not in the modules directory")
 
     def _add_dependencies(self, verdict: Verdict, providers: dict[str, str]) -> None:
         """The in-tree modules that have to be loaded first, and whether they can be."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from modpost_py.errors import ModpostError
+from modpost_py.kmod.modcheck_output import complain, failed_output, print_text, terminal_progress
 
 USAGE = "modcheck-py MODULE... (--against KERNEL... | --closest DIR...) [OPTION]..."
 DESCRIPTION = """\
@@ -70,12 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _closest(options) if options.closest else _against(options)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 2
     except OSError as error:
-        _complain(f"stdout: {error.strerror}")
-        return 2
+        return failed_output("modcheck-py", error)
 
 
 def _against(options: argparse.Namespace) -> int:
@@ -87,7 +83,7 @@ def _against(options: argparse.Namespace) -> int:
     try:
         stability = StabilityList.read(options.stability) if options.stability else None
         blacklist = _blacklist(options.config)
-        kernel = KernelFacts.read(options.against, _progress())
+        kernel = KernelFacts.read(options.against, terminal_progress())
     except ModpostError as error:
         _complain(str(error))
         return 2
@@ -104,8 +100,7 @@ def _against(options: argparse.Namespace) -> int:
         _print_json(document(kernel, verdicts, errors))
     else:
         for verdict, reliance in verdicts:
-            _print(verdict_text(verdict, reliance, options.all))
-    sys.stdout.flush()
+            print_text(verdict_text(verdict, reliance, options.all))
     if errors:
         return 2
     return 0 if all(verdict.loads for verdict, _ in verdicts) else 1
@@ -126,8 +121,7 @@ def _closest(options: argparse.Namespace) -> int:
         _print_json(fits_document(found, errors))
     else:
         for path, kernels in found.items():
-            _print(fits_text(path, kernels))
-    sys.stdout.flush()
+            print_text(fits_text(path, kernels))
     if errors:
         return 2
     return 0 if all(kernels and kernels[0].verdict.loads for kernels in found.values()) else 1
@@ -158,36 +152,12 @@ def _note_blacklisting(verdict: Any, blacklist: frozenset[str]) -> None:
         verdict.remarks.append(Remark("modprobe-blacklist", text))
 
 
-def _progress() -> Callable[[int, int], None] | None:
-    """Shows how many modules were read, on a terminal."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(number: int, count: int) -> None:
-        if number % 50 == 0 or number + 1 == count:
-            end = "\r\033[K" if number + 1 == count else ""
-            sys.stderr.write(f"\rreading modules: {number + 1} of {count}{end}")
-            sys.stderr.flush()
-
-    return show
-
-
 def _print_json(value: dict[str, Any]) -> None:
-    _print(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
-
-
-def _print(text: str) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    print_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
 def _complain(text: str) -> None:
-    try:
-        sys.stderr.flush()
-        sys.stderr.buffer.write(f"modcheck-py: {text}\n".encode("utf-8", "surrogateescape"))
-        sys.stderr.flush()
-    except OSError:
-        return
+    complain("modcheck-py", text)
 
 
 if __name__ == "__main__":

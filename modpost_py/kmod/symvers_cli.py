@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from modpost_py.errors import ModpostError
+from modpost_py.kmod.modcheck_output import complain, failed_output, print_text, terminal_progress
 
 DESCRIPTION = "Work with what kernels export: Module.symvers from images, stability lists."
 _FROM_IMAGE = """\
@@ -83,18 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 2
     except OSError as error:
-        _complain(f"{error.filename or 'stdout'}: {error.strerror}")
-        return 2
+        return failed_output("symvers-py", error)
 
 
 def _from_image(options: argparse.Namespace) -> int:
     from modpost_py.kmod.symvers_from_image_dump import Line, dump_from, dump_lines, sources_in
 
-    dump = dump_from(sources_in(options.paths), _progress())
+    dump = dump_from(sources_in(options.paths), terminal_progress())
     for error in dump.errors:
         _complain(str(error))
     if dump.conflicts:
@@ -130,7 +126,7 @@ def _stability(options: argparse.Namespace) -> int:
     from modpost_py.kmod.stability import StabilityList, uses_of_rules
 
     stability = StabilityList.read(options.rules)
-    kernel = KernelFacts.read(options.against, _progress())
+    kernel = KernelFacts.read(options.against, terminal_progress())
     uses = uses_of_rules(stability, kernel.offers.values())
     decided = 0
     text = []
@@ -140,45 +136,21 @@ def _stability(options: argparse.Namespace) -> int:
         if use.fault:
             text.append(f"{use.rule.place}: warning: {use.fault}\n")
     text.append(f"{len(kernel.offers) - decided} of {len(kernel.offers)} symbols are in no rule\n")
-    _print("".join(text))
+    print_text("".join(text))
     return 1 if any(use.fault for use in uses) else 0
 
 
 def _write(path: str | None, text: str) -> None:
     if path is None or path == "-":
-        _print(text)
+        print_text(text)
         return
     from genksyms_py.atomic_output import write_atomically
 
     write_atomically(path, text.encode("utf-8", "surrogateescape"))
 
 
-def _progress() -> Callable[[int, int], None] | None:
-    """Shows how many modules were read, on a terminal."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(number: int, count: int) -> None:
-        if number % 50 == 0 or number + 1 == count:
-            end = "\r\033[K" if number + 1 == count else ""
-            sys.stderr.write(f"\rreading modules: {number + 1} of {count}{end}")
-            sys.stderr.flush()
-
-    return show
-
-
-def _print(text: str) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-    sys.stdout.flush()
-
-
 def _complain(text: str) -> None:
-    try:
-        sys.stderr.buffer.write(f"symvers-py: {text}\n".encode("utf-8", "surrogateescape"))
-        sys.stderr.flush()
-    except OSError:
-        return
+    complain("symvers-py", text)
 
 
 if __name__ == "__main__":

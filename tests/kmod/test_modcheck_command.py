@@ -272,6 +272,17 @@ def test_a_dependency_that_is_refused(here: Path, capfd: pytest.CaptureFixture[s
     )  # fmt: skip
 
 
+def test_absent_dependencies(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Check that a module in depends= that the kernel lacks is noted, and one that is given or there is not."""
+    replace(USER, modinfo=["intree=Y", "retpoline=Y", "depends=led-core,exporter,snd"]).write(here)
+    EXPORTER.write(here)
+    status, output, _ = run(capfd, "exporter.ko", "user.ko", "--against", "headers", "modules")
+    assert (status, output.splitlines()[2:]) == (
+        0,
+        ["  note: it says that it depends on snd, which is not in the modules directory", "  load first: exporter"],
+    )
+
+
 def test_loaded_twice(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Check that a name is loaded once."""
     EXPORTER.write(here)

@@ -94,6 +94,22 @@ def test_the_first_place_decides(tmp_path: Path) -> None:
     assert {name: offer.crc for name, offer in facts.offers.items()} == {"printk": 1, "other": 3}
 
 
+def test_who_checks_versions(tmp_path: Path) -> None:
+    """Check that the configuration, the version magic or the CRCs tell whether versions are checked."""
+    plain, versioned = Offer("f", "vmlinux", 0, False, ""), Offer("f", "vmlinux", 1, False, "")
+    for facts, expected in (
+        (KernelFacts(), None),
+        (KernelFacts(configuration={"MODVERSIONS": "y"}), True),
+        (KernelFacts(configuration={}, vermagic="6.1 modversions "), False),
+        (KernelFacts(vermagic="6.1 SMP modversions "), True),
+        (KernelFacts(vermagic="6.1 SMP "), False),
+        (KernelFacts(offers={"f": versioned}), True),
+        (KernelFacts(offers={"f": plain}), False),
+        (KernelFacts(offers={"f": plain._replace(crc=None)}), None),
+    ):
+        assert facts.checks_versions is expected, facts
+
+
 def test_old_dumps(tmp_path: Path) -> None:
     """Check that dumps of four columns are read."""
     (tmp_path / "dump").write_text("0x1\tprintk\tvmlinux\tEXPORT_SYMBOL_GPL\n")

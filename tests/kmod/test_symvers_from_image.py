@@ -218,6 +218,12 @@ def test_modules_without_their_dependencies(tmp_path: Path, capfd: pytest.Captur
         "0x00000001\tf\tvmlinux\tEXPORT_SYMBOL\t\n0x00000002\tg\tvmlinux\tEXPORT_SYMBOL\t\n"
     )
     assert (tmp_path / "report").read_text() == "f\t(unknown)\tmodule\twritten\n"
+    # One whose dependencies are all there settles it, whichever is read first
+    third = Loadable("third", modinfo=["depends=other"], undefined=["f"], versions={"f": 1}, license="GPL")
+    for order in ([third.write(tmp_path), *paths], [*paths, third.write(tmp_path)]):
+        assert symvers_cli.main(["from-image", *order]) == 0
+        lines = sorted(capfd.readouterr().out.splitlines())
+        assert lines == ["0x00000001\tf\tvmlinux\tEXPORT_SYMBOL\t", "0x00000002\tg\tvmlinux\tEXPORT_SYMBOL\t"]
 
 
 def test_from_system_map_and_modules(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
