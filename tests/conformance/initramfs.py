@@ -46,6 +46,7 @@ _INIT = f"""\
 export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
 echo '{BEGIN_MARK}'
 sh /script 2>&1
 echo '{END_MARK}'
@@ -85,8 +86,9 @@ def _padded(data: bytes) -> bytes:
 def initramfs(files: Mapping[str, bytes | Path], script: str, architecture: str) -> bytes:
     """An archive whose /init runs ``script`` with busybox's sh and switches the machine off.
 
-    ``files`` are laid at their paths.  ``/bin/load-module FILE [PARAMETERS]`` loads a module and prints 0 or
-    the kernel's error number.  Raises NotAvailable without a busybox or a compiler for the architecture.
+    ``files`` are laid at their paths, with the permissions of those that are given as Path.
+    ``/bin/load-module FILE [PARAMETERS]`` loads a module and prints 0 or the kernel's error number.
+    Raises NotAvailable without a busybox or a compiler for the architecture.
     """
     members = {
         "bin/busybox": (stat.S_IFREG | 0o755, busybox(architecture).read_bytes()),
@@ -103,8 +105,10 @@ def initramfs(files: Mapping[str, bytes | Path], script: str, architecture: str)
 
 def _given(files: Mapping[str, bytes | Path]) -> Iterator[tuple[str, tuple[int, bytes]]]:
     for path, content in files.items():
-        data = content.read_bytes() if isinstance(content, Path) else content
-        yield path.lstrip("/"), (stat.S_IFREG | 0o644, data)
+        if isinstance(content, Path):
+            yield path.lstrip("/"), (stat.S_IFREG | stat.S_IMODE(content.stat().st_mode), content.read_bytes())
+        else:
+            yield path.lstrip("/"), (stat.S_IFREG | 0o644, content)
 
 
 def busybox(architecture: str) -> Path:
