@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modpost_py.kbuild.errors import KbuildError
 from modpost_py.kbuild.layout_comparison import LayoutVerdict, compare_layouts
@@ -446,3 +448,24 @@ def test_damaged_line() -> None:
     """Check that a line with an impossible reference is an error, not a proof."""
     with pytest.raises(KbuildError, match="Unknown type x"):
         verdict("f int f ( x#s * )", "f int f ( x#s * )")
+
+
+TOKENS = """
+    f s#s t#t e#e E#N u#u s struct union enum typedef typeof __attribute__ int unsigned char long void const extern x y
+    * ( ) [ ] { } ; , : = ... 4 0x10 - << UNKNOWN
+"""
+LINES = st.builds(
+    lambda name, tokens: " ".join([name, *tokens]),
+    st.sampled_from(("f", "s#s", "t#t", "e#e", "E#N", "u#u")),
+    st.lists(st.sampled_from(TOKENS.split()), max_size=14),
+)
+TEXTS = st.lists(LINES, max_size=6).map("\n".join)
+
+
+@given(TEXTS, TEXTS)
+def test_any_texts(old: str, new: str) -> None:
+    """Check that any tokens in any order give a verdict, and that the directions agree where nothing may be added."""
+    there, back = verdict(old, new), verdict(new, old)
+    assert bool(there.same or there.reasons)
+    if "enum" not in old + new:
+        assert there.same == back.same
