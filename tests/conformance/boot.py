@@ -52,6 +52,15 @@ MACHINES: dict[str, Machine] = {
 }
 
 
+def emulator_for(architecture: str) -> str:
+    """The path of the emulator for an architecture; raises NotAvailable, so that nothing is built in vain."""
+    name = MACHINES[architecture].emulator
+    path = shutil.which(name)
+    if path is None:
+        raise NotAvailable(f"{name} is not installed")
+    return path
+
+
 def boot(
     kernel_image: Path,
     files: Mapping[str, bytes | Path],
@@ -66,9 +75,7 @@ def boot(
     kernel panics, hangs or ends early.
     """
     machine = MACHINES[architecture]
-    emulator = shutil.which(machine.emulator)
-    if emulator is None:
-        raise NotAvailable(f"{machine.emulator} is not installed")
+    emulator = emulator_for(architecture)
     with tempfile.TemporaryDirectory(prefix="boot-") as directory:
         archive = Path(directory) / "initramfs"
         archive.write_bytes(initramfs(files, script, architecture))

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.conformance import module_alterations as alter
-from tests.conformance.boot import BootFailure, boot
+from tests.conformance.boot import BootFailure, boot, emulator_for
 from tests.conformance.debian import Archive, NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit, run_command
@@ -28,6 +28,8 @@ from tests.conformance.verdict_cases import SOURCES
 
 _DEFAULT = ("6.1:amd64", "6.1:arm64")
 _SUITE = "bookworm"
+# Every command of ours starts Python in an emulator: 30 s together on a quiet machine.
+_BOOT_SECONDS = 280
 _PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib",
     "libc6", "libexpat1", "zlib1g", "libffi8", "liblzma5", "libzstd1", "libssl3", "kmod",
@@ -176,11 +178,13 @@ def run(name: str, directory: Path, verbose: bool) -> int:
     Raises NotAvailable, BuildFailure, BootFailure.
     """
     label, _, architecture = name.partition(":")
+    emulator_for(architecture)
     packages = KernelPackages(KERNELS[label], architecture)
     kit = ModuleKit(packages, directory / "tree")
     files = root_files(packages, modules(kit, directory / "modules"), directory)
     commands = "".join(f"\ttry '{command}'\n" for command in COMMANDS)
-    console = boot(packages.kernel_image, files, _SCRIPT.format(commands=commands), architecture)
+    script = _SCRIPT.format(commands=commands)
+    console = boot(packages.kernel_image, files, script, architecture, seconds=_BOOT_SECONDS)
     theirs, ours = _transcripts(console).values()
     wrong = abs(len(theirs) - len(COMMANDS)) + abs(len(ours) - len(COMMANDS))
     for expected, was in zip(theirs, ours, strict=False):

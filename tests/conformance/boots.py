@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.conformance import module_alterations as alter
-from tests.conformance.boot import BootFailure, boot
+from tests.conformance.boot import BootFailure, boot, emulator_for
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit, run_command
@@ -136,6 +136,7 @@ def run(name: str, directory: Path, verbose: bool) -> int:
     Raises NotAvailable, BuildFailure, BootFailure.
     """
     label, _, architecture = name.partition(":")
+    emulator_for(architecture)
     packages = KernelPackages(KERNELS[label], architecture)
     image = packages.kernel_image
     foreign = architecture != "amd64"

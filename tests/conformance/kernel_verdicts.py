@@ -25,7 +25,7 @@ from typing import NamedTuple
 from modpost_py.kmod.kernel_facts import KernelFacts
 from modpost_py.kmod.modcheck import Circumstances, judge
 from modpost_py.kmod.module_file import ModuleFile
-from tests.conformance.boot import BootFailure, boot
+from tests.conformance.boot import BootFailure, boot, emulator_for
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit
@@ -104,6 +104,7 @@ class Subject(NamedTuple):
 def prepare(name: str, directory: Path) -> Subject:
     """Build the modules for ``KERNEL:ARCHITECTURE`` in a directory; raises NotAvailable, BuildFailure."""
     label, _, architecture = name.partition(":")
+    emulator_for(architecture)
     packages = KernelPackages(KERNELS[label], architecture)
     kit = ModuleKit(packages, directory / "tree")
     sources = directory / "modules"
