@@ -27,6 +27,7 @@ of a struct with a tag, up to 6.13 those behind a declarator, and what is behind
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import NamedTuple
 
@@ -49,6 +50,9 @@ from modpost_py.kbuild.layout_declarations import (
 )
 from modpost_py.kbuild.layout_enumerations import enumeration_change
 from modpost_py.kbuild.layout_symtypes import SymtypesFile, SymtypesSet
+
+# Behind the name of what a reason is about: "struct s.member: ...", "f, parameter 1: ..."
+_OWNER = re.compile("[.,:]")
 
 #: So many differences are told at most; the first one is the nearest to the symbol.
 _MOST_REASONS = 20
@@ -114,14 +118,10 @@ class _Comparison:
 
     def _note_spelling(self) -> None:
         """Of two definitions with another text and the same meaning say so, unless a rule said more about them."""
-        told = {reason.rpartition(" -> ")[::2] for reason in self._harmless}
+        told = {(before, _OWNER.split(last, maxsplit=1)[0]) for before, last in map(_last_step, self._harmless)}
         for path, old, new in self._respelled:
-            if self._old.tokens(old) != self._new.tokens(new):
-                before, last = path.rpartition(" -> ")[::2]
-                if not any(
-                    where == before and what.startswith((last + ":", last + ".", last + ",")) for where, what in told
-                ):
-                    self._accept(path, "other qualifiers, parameter names or spelling only")
+            if _last_step(path) not in told and self._old.tokens(old) != self._new.tokens(new):
+                self._accept(path, "other qualifiers, parameter names or spelling only")
 
     def _differ(self, path: str, what: str) -> None:
         self._differences[f"{path}: {what}"] = None
@@ -181,9 +181,7 @@ class _Comparison:
             self._differ(pair.path, f"{name} is needed as a whole, but not known in {side}")
         elif bool(old) != bool(new):
             self._accept(pair.path, f"{name} {'became opaque' if old else 'became visible'}, behind a pointer")
-        # Of several definitions (structs of one name in several drivers) those that did not change belong together
-        common = set(old) & set(new)
-        return [(first, second) for first in old for second in new if first == second or not {first, second} & common]
+        return _matched(old, new)
 
     # --- types
 
@@ -328,6 +326,26 @@ class _Comparison:
         if not same:
             self._differ(path, f"the enum constant {symref[2:]} has another value or none")
         return True  # told already
+
+
+def _matched(old: list[str], new: list[str]) -> list[tuple[str, str]]:
+    """Which of several definitions to compare: structs of one name in several drivers.
+
+    Those that did not change belong together.  What is left on one side may have become anything that is left on the
+    other, or, where nothing is left there, anything at all.
+    """
+    common = set(old) & set(new)
+    old_rest, new_rest = ([line for line in lines if line not in common] for lines in (old, new))
+    pairs = [(line, line) for line in old if line in common]
+    if old_rest or new_rest:
+        pairs += [(first, second) for first in old_rest or old for second in new_rest or new]
+    return pairs
+
+
+def _last_step(path: str) -> tuple[str, str]:
+    """The last step of a path, and all before it."""
+    before, _, last = path.rpartition(" -> ")
+    return before, last
 
 
 def _is_typedef(type_: Type) -> bool:

@@ -409,13 +409,20 @@ def test_definition_in_another_file_must_agree(tmp_path: Path) -> None:
 def test_structs_of_one_name_in_several_drivers(tmp_path: Path) -> None:
     """Check that private structs of one name are compared each with itself, and a new one with all."""
     opaque = "f int f ( s#p * )\ns#p struct p { UNKNOWN }\n"
-    for side in ("old", "new", "changed"):
+    for side in ("old", "new", "changed", "more"):
         write(tmp_path / side, "f.symtypes", opaque.replace("int", "signed") if side == "new" else opaque)
         write(tmp_path / side, "a.symtypes", "a int a ( s#p * )\ns#p struct p { int a ; }\n")
         body = "char b ;" if side == "changed" else "long b ;"
         write(tmp_path / side, "b.symtypes", f"b int b ( s#p * )\ns#p struct p {{ {body} }}\n")
-    old, new, changed = (SymtypesSet.read(tmp_path / side) for side in ("old", "new", "changed"))
+    write(tmp_path / "more", "c.symtypes", "c int c ( s#p * )\ns#p struct p { char c ; }\n")
+    old, new, changed, more = (SymtypesSet.read(tmp_path / side) for side in ("old", "new", "changed", "more"))
     assert compare_layouts(old, new, "f").same
+    # Any of the old ones may have become the one that was added, and that one any of them
+    assert compare_layouts(old, more, "f").reasons == (
+        "f, parameter 1 -> struct p.c: was int, is char",
+        "f, parameter 1 -> struct p.c: was long, is char",
+    )
+    assert not compare_layouts(more, old, "f").same
     assert compare_layouts(old, changed, "f") == LayoutVerdict(
         False, ("f, parameter 1 -> struct p.b: was long, is char",)
     )
