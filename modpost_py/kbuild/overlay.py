@@ -9,16 +9,21 @@ kbuild's ``$(objtree)`` is the directory that make is told with -C, so the overl
     OVERLAY/scripts/mod/                  a directory of links into the tree's scripts/mod/
     OVERLAY/scripts/mod/modpost           the launcher; so fixdep and genksyms
 
-Nothing but links and launchers is in it, and it can be deleted at any time.
+A Makefile that names the tree itself as ``KBUILD_OUTPUT`` (Debian's since 6.13, that of O= builds) is no link but a
+copy that names the overlay: kbuild would start the tree's programs otherwise.
+
+Nothing but links, launchers and this copy is in it, and it can be deleted at any time.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from modpost_py.kbuild.errors import KbuildError
 from modpost_py.kbuild.headers_tree import HeadersTree
@@ -53,7 +58,11 @@ def make_overlay(tree: HeadersTree, target: Path, launchers: Mapping[str, str]) 
         new = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
         try:
             new.chmod(0o755)
-            _fill(new, tree.directory, {tuple(path.split("/")): text for path, text in launchers.items()})
+            files = {tuple(path.split("/")): _OwnFile(text, 0o755) for path, text in launchers.items()}
+            makefile = _own_makefile(tree, target)
+            if makefile is not None:
+                files["Makefile",] = _OwnFile(makefile, 0o644)
+            _fill(new, tree.directory, files)
             (new / _MARKER).write_text(f"{tree.directory}\n", encoding="utf-8", errors="surrogateescape")
             _exchange(new, target)
         except BaseException:
@@ -87,20 +96,43 @@ def _expect_suitable(tree: HeadersTree, target: Path) -> None:
         raise KbuildError(f"{target}: the overlay of other headers, {overlaid}; choose another place, or --undo that")
 
 
-def _fill(new: Path, original: Path, launchers: Mapping[tuple[str, ...], str]) -> None:
-    """Link everything that ``original`` holds, except on the ways to the launchers."""
-    own = {path[0] for path in launchers}
+class _OwnFile(NamedTuple):
+    """A file of the overlay that is no link."""
+
+    text: str
+    mode: int
+
+
+# ``KBUILD_OUTPUT=/usr/src/linux-headers-RELEASE`` and the like
+_OUTPUT_SETTING = re.compile(r"^((?:export\s+)?KBUILD_OUTPUT\s*[:?]?=\s*)(\S+)[ \t]*$", re.MULTILINE)
+
+
+def _own_makefile(tree: HeadersTree, target: Path) -> str | None:
+    """The tree's Makefile for the overlay in ``target``; ``None`` where the tree's own serves."""
+    text = (tree.directory / "Makefile").read_text(encoding="utf-8", errors="surrogateescape")
+
+    def setting(match: re.Match[str]) -> str:
+        is_tree = os.path.realpath(match[2]) == os.path.realpath(tree.directory)
+        return f"{match[1]}{target}" if is_tree else match[0]
+
+    changed = _OUTPUT_SETTING.sub(setting, text)
+    return None if changed == text else changed
+
+
+def _fill(new: Path, original: Path, files: Mapping[tuple[str, ...], _OwnFile]) -> None:
+    """Link everything that ``original`` holds, except on the ways to the overlay's own files."""
+    own = {path[0] for path in files}
     for name in sorted(os.listdir(original)):
         if name not in own:
             (new / name).symlink_to(original / name)
     for name in own:
-        text = launchers.get((name,))
-        if text is not None:
-            (new / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-            (new / name).chmod(0o755)
+        file = files.get((name,))
+        if file is not None:
+            (new / name).write_text(file.text, encoding="utf-8", errors="surrogateescape")
+            (new / name).chmod(file.mode)
         else:
             (new / name).mkdir()
-            below = {path[1:]: text for path, text in launchers.items() if path[0] == name}
+            below = {path[1:]: file for path, file in files.items() if path[0] == name}
             _fill(new / name, original / name, below)
 
 

@@ -111,6 +111,17 @@ def test_make_works_in_the_overlay(run: Run, tree: Path, tmp_path: Path) -> None
     assert (result.stdout.split("\n")[0], result.stderr) == ("cmd_a.o := CC", "")
 
 
+@pytest.mark.parametrize("setting", ["KBUILD_OUTPUT={}", "export KBUILD_OUTPUT = {}", "KBUILD_OUTPUT := {}/. "])
+def test_makefile_that_names_its_tree(setting: str, run: Run, tree: Path, tmp_path: Path) -> None:
+    """Check that a Makefile that names its tree as KBUILD_OUTPUT names the overlay there, and nothing else changes."""
+    rest = f"KBUILD_OUTPUT=/else\nX = {tree}\n# \udcff\n"
+    (tree / "Makefile").write_text(f"{setting.format(tree)}\n{rest}", errors="surrogateescape")
+    run("--headers", tree, "--overlay", tmp_path / "overlay")
+    makefile = tmp_path / "overlay/Makefile"
+    assert makefile.read_text(errors="surrogateescape") == f"{setting.partition('{}')[0]}{tmp_path}/overlay\n{rest}"
+    assert makefile.stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [
