@@ -131,7 +131,8 @@ class LoadCase:
         machine = self.kernel.machine
         if machine is not None:
             ident = bytes((2 if machine.bits == 64 else 1, 1 if machine.byteorder == "little" else 2))
-            data = data[:4] + ident + data[6:]
+            if data[4:6] != ident:
+                data = data[:4] + ident + data[6:]
         try:
             return ModuleFile(self.path, data)
         except ModuleFileError:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -109,7 +110,9 @@ def judge_together(modules: Sequence[ModuleFile | str], judge: Judge) -> list[Ve
             if isinstance(verdict, ModpostError):
                 continue
             if verdict.loads:
-                judge.add_loaded(modules[number])
+                # A file whose own word on its byte order is wrong loads, but exports nothing that can be read
+                with contextlib.suppress(ModuleFileError):
+                    judge.add_loaded(modules[number])
             elif not judge.circumstances.as_insmod and _lacks_symbols(verdict):
                 left.append(number)
         if len(left) == len(pending):
@@ -146,7 +149,11 @@ class Judge:
         name = module.value("name") or module.path.rsplit("/", 1)[-1].split(".", 1)[0].replace("-", "_")
         is_proprietary = module.value("license") not in GPL_COMPATIBLE_LICENSES
         self._loaded.add(name)
-        for offer in own_exports(module, name):
+        try:
+            exports = own_exports(module, name)
+        except ModuleFileError:
+            return  # tables that cannot be read export nothing
+        for offer in exports:
             self._provided.setdefault(offer.symbol, Provided(offer, is_proprietary))
 
     def verdict(self, module: ModuleFile | str) -> Verdict:

@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command_line.error("give either --against KERNEL or --closest DIR")
     try:
         return _closest(options) if options.closest else _against(options)
+    except ModpostError as error:
+        _complain(str(error))
+        return 2
     except KeyboardInterrupt:
         return 130
     except OSError as error:

@@ -370,6 +370,16 @@ def test_wrong_command_lines(here: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert capfd.readouterr().err.endswith("error: give either --against KERNEL or --closest DIR\n")
 
 
+def test_damaged_modules_together(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Check that no changed byte of a module keeps the next one from its verdict."""
+    whole = EXPORTER.content()
+    for place in range(0, len(whole), 61):
+        (here / "exporter.ko").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        replace(USER, undefined=[]).write(here)
+        status, output, _ = run(capfd, "exporter.ko", "user.ko", "--against", "headers")
+        assert (status in (0, 1), "user.ko: 6.1.0-test would" in output) == (True, True), place
+
+
 def test_closed_output(here: Path) -> None:
     """Check that a pipe that is closed is no traceback."""
     LED.write(here)
