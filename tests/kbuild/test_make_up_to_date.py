@@ -57,8 +57,9 @@ def test_dumps_as_they_were(tmp_path: Path) -> None:
     """Check that nothing goes when dumps are older, gone, or there was no run yet."""
     assert forget_stale_run(tmp_path, tmp_path) == []
     older = write(tmp_path / "other.symvers", "", COMPILED - 1)
-    # The -i in make's own options, and in a path, are no dumps.
-    saved = saved_run(tmp_path, f"cmd_x := modpost -e -i {older} -i {tmp_path}/gone -o /a-i/b -T -")
+    # The -i inside a path is no option.
+    newer = write(tmp_path / "newer.symvers", "", LATER)
+    saved = saved_run(tmp_path, f"cmd_x := modpost -e -i {older} -i {tmp_path}/gone -o /a-i{newer} -T -")
     assert forget_stale_run(tmp_path, tmp_path) == []
     assert saved.exists()
 
@@ -108,8 +109,10 @@ def test_objects_below(tmp_path: Path) -> None:
 def test_finished_objects(tmp_path: Path) -> None:
     """Check what stays: older than modpost's run, with versions in either place, without exports, made by modpost."""
     saved_run(tmp_path, "")
-    assert unfinished(tmp_path, "6.1", COMPILED).exists()
-    assert forget_unfinished(tmp_path) == []
+    for seconds in (COMPILED - 1, COMPILED):
+        saved = unfinished(tmp_path, "6.1", seconds)
+        assert forget_unfinished(tmp_path) == []
+        assert saved.exists()
     unfinished(tmp_path, "6.1", LATER, versions="#SYMVER ring_count 0x12345678\n")
     assert forget_unfinished(tmp_path) == []
     unfinished(tmp_path, "5.10", LATER, crc=0x12345678)
