@@ -329,8 +329,12 @@ def test_unwritable_output(module: Path, headers: Path) -> None:
 
 # ----- two builds at once
 
-# A build that goes on until a file appears.
-SLOW = 'modules: ; @touch $(M)/begun; while [ ! -e "$(M)/go" ]; do sleep 0.05; done; echo built\n'
+# A build that goes on until a file appears, or for 20 seconds.
+SLOW = """\
+modules:
+	@touch $(M)/begun
+	@for i in $$(seq 400); do [ -e $(M)/go ] && break; sleep 0.05; done; echo built
+"""
 
 
 def started(module: Path, headers: Path) -> subprocess.Popen[str]:
