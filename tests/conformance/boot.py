@@ -52,6 +52,15 @@ MACHINES: dict[str, Machine] = {
 }
 
 
+def kernel_and_architecture(text: str) -> str:
+    """A ``KERNEL:ARCHITECTURE`` of a command line as it is; raises ArgumentTypeError for any other text."""
+    label, _, architecture = text.partition(":")
+    if label not in KERNELS or architecture not in MACHINES:
+        kernels, architectures = "|".join(KERNELS), "|".join(MACHINES)
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form ({kernels}):({architectures})")
+    return text
+
+
 def emulator_for(architecture: str) -> str:
     """The path of the emulator for an architecture; raises NotAvailable, so that nothing is built in vain."""
     name = MACHINES[architecture].emulator

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.conformance import module_alterations as alter
-from tests.conformance.boot import BootFailure, boot, emulator_for
+from tests.conformance.boot import BootFailure, boot, emulator_for, kernel_and_architecture
 from tests.conformance.debian import Archive, NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit, run_command
@@ -200,7 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Boot the kernels; exit status 1 for any difference."""
     parser = argparse.ArgumentParser(prog="tests.conformance.booted_tools", description=__doc__.splitlines()[0])
     parser.add_argument("-v", "--verbose", action="store_true", help="show what both did")
-    parser.add_argument("kernels", nargs="*", metavar="KERNEL:ARCHITECTURE", default=_DEFAULT)
+    parser.add_argument(
+        "kernels", nargs="*", type=kernel_and_architecture, metavar="KERNEL:ARCHITECTURE", default=_DEFAULT
+    )
     parsed = parser.parse_args(arguments)
     booted = failed = 0
     for name in parsed.kernels:

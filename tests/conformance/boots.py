@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.conformance import module_alterations as alter
-from tests.conformance.boot import BootFailure, boot, emulator_for
+from tests.conformance.boot import BootFailure, boot, emulator_for, kernel_and_architecture
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit, run_command
@@ -160,7 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Boot the kernels; exit status 1 if anything went another way."""
     parser = argparse.ArgumentParser(prog="tests.conformance.boots", description=__doc__.splitlines()[0])
     parser.add_argument("-v", "--verbose", action="store_true", help="show every step")
-    parser.add_argument("kernels", nargs="*", metavar="KERNEL:ARCHITECTURE", default=_DEFAULT)
+    parser.add_argument(
+        "kernels", nargs="*", type=kernel_and_architecture, metavar="KERNEL:ARCHITECTURE", default=_DEFAULT
+    )
     parsed = parser.parse_args(arguments)
     booted = failed = 0
     for name in parsed.kernels:

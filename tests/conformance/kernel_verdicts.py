@@ -25,7 +25,7 @@ from typing import NamedTuple
 from modpost_py.kmod.kernel_facts import KernelFacts
 from modpost_py.kmod.modcheck import Circumstances, judge
 from modpost_py.kmod.module_file import ModuleFile
-from tests.conformance.boot import BootFailure, boot, emulator_for
+from tests.conformance.boot import BootFailure, boot, emulator_for, kernel_and_architecture
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit
@@ -113,16 +113,16 @@ def prepare(name: str, directory: Path) -> Subject:
     modules = {path.stem.removeprefix("verdict_"): path.read_bytes() for path in sources.glob("*.ko")}
     modules[SHIPPED] = shipped_module(packages, SHIPPED)
     modules = derived(modules)
-    return Subject(name, packages, modules, list(_changed(modules)))
+    return Subject(name, packages, modules, list(_changed(name, modules)))
 
 
-def _changed(modules: Mapping[str, bytes]) -> Iterator[tuple[Case, bytes]]:
+def _changed(name: str, modules: Mapping[str, bytes]) -> Iterator[tuple[Case, bytes]]:
     for case in CASES:
         try:
             yield case, case.module_bytes(modules)
         except ValueError as error:
             # Such as the mark of a mitigation that an architecture does not have.
-            print(f"  left out: {case.name} ({error})", flush=True)
+            print(f"{name}: left out: {case.name} ({error})", flush=True)
 
 
 def shipped_module(packages: KernelPackages, name: str) -> bytes:
@@ -218,10 +218,10 @@ def _same_reason(kernel: str, other: str) -> bool:
 
 def compare(name: str, command_lines: Sequence[str] | None) -> tuple[int, int]:
     """Judge all cases on one kernel, or those of some command lines; returns how many, and how many differ."""
-    print(f"{name}:", flush=True)
     count = failed = 0
     with tempfile.TemporaryDirectory(prefix="verdicts-") as directory:
         subject = prepare(name, Path(directory))
+        print(f"{name}:", flush=True)
         data_of = {case.name: data for case, data in subject.cases}
         facts = KernelFacts.read([str(subject.packages.headers), str(subject.packages.modules)])
         for command_line in dict.fromkeys(case.command_line for case, _ in subject.cases):
@@ -248,7 +248,7 @@ def _print_difference(found: Iterable[str], kernel: Verdict, predicted: Verdict)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare; exit status 1 for any difference."""
     parser = argparse.ArgumentParser(prog="tests.conformance.kernel_verdicts", description=__doc__.splitlines()[0])
-    parser.add_argument("kernels", nargs="*", metavar="KERNEL:ARCHITECTURE")
+    parser.add_argument("kernels", nargs="*", type=kernel_and_architecture, metavar="KERNEL:ARCHITECTURE")
     parsed = parser.parse_args(arguments)
     count = failed = 0
     for number, name in enumerate(parsed.kernels or _DEFAULT):
