@@ -118,7 +118,7 @@ def _in_build_order(modules: Sequence[FoundModule], directory: str, report: Repo
     except OSError as error:
         report(WARNING, f"could not open modules.order at {directory}: {error.strerror}")
         return list(modules)
-    places: dict[str, int] = {}
+    places: dict[str | None, int] = {}
     for number, line in enumerate(lines):
         text = line.partition(b"\0")[0]
         if not text:
@@ -127,7 +127,7 @@ def _in_build_order(modules: Sequence[FoundModule], directory: str, report: Repo
             report(ERROR, f"{directory}/modules.order:{number + 1} corrupted line misses '\\n'")
             return list(modules)
         places[text[:-1].decode("utf-8", "surrogateescape")] = number
-    return sorted(modules, key=lambda module: places.get(module.ordered_as or "", len(lines)))
+    return sorted(modules, key=lambda module: places.get(module.ordered_as, len(lines)))
 
 
 def shown(options: DepmodOptions, report: Report) -> bytes:
@@ -168,7 +168,13 @@ def update(options: DepmodOptions, report: Report) -> bool:
 
 
 def _contents(made: Database, files: Sequence[OutputFile]) -> dict[str, bytes | None]:
-    return {file.name: file.contents(made) for file in files}
+    """The contents by name, up to the first file that cannot be made, which is ``None``."""
+    contents: dict[str, bytes | None] = {}
+    for file in files:
+        contents[file.name] = file.contents(made)
+        if contents[file.name] is None:
+            break
+    return contents
 
 
 class _Memory:

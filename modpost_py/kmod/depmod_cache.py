@@ -14,8 +14,9 @@ change.  Nothing is done at all where the *fingerprint* is the same, in which ev
 program, the options, the keys of all modules, configuration files and other inputs, with their names.  And where the
 files that were written then still have the contents that they had.
 
-Times of files advance in steps.  So a file that was changed within two seconds before the run could change once more and
-keep its times; it gets no key, and what has no key is read again the next time.  A damaged cache is as good as none.
+Times of files advance in steps.  So a file that was changed within two seconds before the run could change once more
+and keep its times; it gets no key, and what has no key is read again the next time.  A damaged cache is as good as
+none.
 """
 
 from __future__ import annotations

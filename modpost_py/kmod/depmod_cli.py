@@ -119,7 +119,7 @@ class _Output:
             if self.verbosity >= NOTICE:
                 self._shown.append(f"{text}\n")
         elif priority <= self.verbosity:
-            _write_error(f"depmod: {LABELS[priority]}: {text}\n")
+            _write_error(f"{os.path.basename(sys.argv[0])}: {LABELS[priority]}: {text}\n")
 
     def flush(self, rest: bytes = b"") -> None:
         """Write what goes to stdout; raises :class:`OSError`."""
@@ -159,13 +159,13 @@ def _status(words: Sequence[str], output: _Output) -> int:
     except ReportedError:
         pass
     except ModpostError as error:
-        output.report(ERROR if isinstance(error, _BadRelease) else CRITICAL, str(error))
+        output.report(ERROR if isinstance(error, _BadReleaseError) else CRITICAL, str(error))
     except MemoryError:
         output.report(CRITICAL, "out of memory")
     return 1
 
 
-class _BadRelease(DepmodError):
+class _BadReleaseError(DepmodError):
     """An operand that is no kernel release where one is needed."""
 
 
@@ -209,9 +209,15 @@ def _take(choice: _Choice, letter: str, argument: str) -> None:
     elif letter == "h":
         choice.shown = _HELP.format(program=os.path.basename(sys.argv[0]))
     elif letter == "V":
-        choice.shown = "kmod version 30\n+ZSTD +XZ +ZLIB -LIBCRYPTO -EXPERIMENTAL\n"
+        choice.shown = _version()
     else:
         _take_flag(choice, letter)
+
+
+def _version() -> str:
+    from modpost_py import __version__
+
+    return f"kmod version 30 (depmod-py {__version__})\n+ZSTD +XZ +ZLIB +LIBCRYPTO -EXPERIMENTAL\n"
 
 
 def _take_flag(choice: _Choice, letter: str) -> None:
@@ -239,7 +245,7 @@ class _Run:
         choice, report = self._choice, self._output.report
         operands = choice.positional
         if operands and not _RELEASE.match(operands[0]):
-            raise _BadRelease(f"Bad version passed {operands[0]}")
+            raise _BadReleaseError(f"Bad version passed {operands[0]}")
         release = operands[0] if operands else os.uname().release
         paths = tuple(operands[1:])
         directory = f"{choice.base}/lib/modules/{release}"

@@ -2,10 +2,10 @@
 """Cycles of modules that need each other, as depmod reports them.
 
 kmod follows every way from one module until it is back there, then from the next that was in no such cycle.  Three
-oddities come of that.  The next is the one that stands behind the module at which a way ended last.  A module that needs
-others, is in no cycle, and was passed on an earlier way is reported as if it were a cycle by itself.  And where a way
-leads into another cycle kmod goes round in that for ever, or fails an assertion; here such a cycle is reported as well.
-Modules are numbers, ``needs[n]`` are those that ``n`` needs.
+oddities come of that.  The next is the one that stands behind the module at which a way ended last.  A module that
+needs others, is in no cycle, and was passed on an earlier way is reported as if it were a cycle by itself.  And where
+a way leads into another cycle kmod goes round in that for ever, or fails an assertion; here such a cycle is reported as
+well.  Modules are numbers, ``needs[n]`` are those that ``n`` needs.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ def _groups(needs: Sequence[Sequence[int]]) -> list[set[int] | None]:
             if module not in order:
                 order[module] = lowest[module] = len(order)
                 waiting.append(module)
-            for position in range(position, len(needs[module])):
-                needed = needs[module][position]
+            for place in range(position, len(needs[module])):
+                needed = needs[module][place]
                 if needed not in order:
-                    work += [(module, position), (needed, 0)]
+                    work += [(module, place), (needed, 0)]
                     break
                 if needed in lowest:
                     lowest[module] = min(lowest[module], lowest[needed])

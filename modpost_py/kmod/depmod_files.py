@@ -86,16 +86,15 @@ class Database:
         entries = []
         for module in self.modules:
             name, index = module.found.name, module.index
+            seen = set()
             for alias in module.facts.values("alias"):
                 key = self._normalized(alias)
-                if key is not None:
-                    entries.append((key, name, index))
-        if self._warns_of_duplicates:
-            seen = set()
-            for key, name, _ in entries:
-                if (key, name) in seen:
+                if key is None:
+                    continue
+                entries.append((key, name, index))
+                if self._warns_of_duplicates and key in seen:
                     self.report(WARNING, f"duplicate module alias:\n{key} {name}")
-                seen.add((key, name))
+                seen.add(key)
         return self._index("modules.alias.bin", entries)
 
     def _normalized(self, alias: str) -> str | None:

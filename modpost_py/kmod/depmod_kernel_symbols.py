@@ -9,6 +9,8 @@ Formats, a line for each symbol::
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 from modpost_py.kmod.depmod_messages import ERROR, DepmodError, Report
@@ -36,7 +38,7 @@ def symvers_symbols(path: str, prefix: bytes, report: Report) -> dict[bytes, int
             continue
         crc = _number(words[0])
         if crc is None:
-            reason = "Success"
+            reason = os.strerror(errno.ENOENT)  # whatever the C library's errno was before, which is this
             report(ERROR, f"{path}:{number} Invalid symbol version {_text(words[0])}: {reason}")
             continue
         symbols[without_prefix(words[1], prefix)] = crc

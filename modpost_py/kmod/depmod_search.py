@@ -28,6 +28,10 @@ _MOST_VISITS = 64
 _FIRST_DESCRIPTOR = 3
 
 
+# A directory under work: its path, what is left of its entries, device and inode
+_Directory = tuple[str, "os._ScandirIterator[str]", tuple[int, int]]
+
+
 class FoundModule:
     """A module file.
 
@@ -162,9 +166,7 @@ class _Walk:
         self._report(ERROR, f"unsupported file type {path}: {stat.S_IFMT(mode):o}")
         return None
 
-    def _descend(
-        self, stack: list[tuple[str, Iterator[os.DirEntry[str]], tuple[int, int]]], entry: os.DirEntry[str], path: str
-    ) -> None:
+    def _descend(self, stack: list[_Directory], entry: os.DirEntry[str], path: str) -> None:
         try:
             status = entry.stat()
             identity = (status.st_dev, status.st_ino)
