@@ -6,6 +6,10 @@ A plain class and tuples: fixdep runs once an object, and what usually serves fo
 
 from __future__ import annotations
 
+import os
+
+_OWN_VARIABLE = "FIXDEP_KERNEL"
+
 
 class Dialect:
     """The fixdep of the releases from ``since`` (major, minor) on."""
@@ -107,15 +111,28 @@ def dialect_of_build() -> Dialect:
 
     ``FIXDEP_KERNEL``, ``KERNELRELEASE``, ``KERNELVERSION`` or ``include/config/kernel.release`` tell.
     """
-    import os
+    found = _release_from_environment() or _release_from_file()
+    if found is None:
+        return DIALECTS[-1]
+    text, origin = found
+    try:
+        return dialect_of(text)
+    except ValueError as error:
+        raise ValueError(f"{origin}: {error}") from None
+
+
+def _release_from_environment() -> tuple[str, str] | None:
+    """The release and the variable that tells it: as find_release, but without loading that in kbuild's usual case."""
+    for variable in (_OWN_VARIABLE, "KERNELRELEASE", "KERNELVERSION"):
+        text = os.environ.get(variable, "").strip()
+        if text:
+            return text, variable
+    return None
+
+
+def _release_from_file() -> tuple[str, str] | None:
     from pathlib import Path
 
     from genksyms_py.kernel_release import find_release
 
-    found = find_release("FIXDEP_KERNEL", os.environ, Path())
-    if found is None:
-        return DIALECTS[-1]
-    try:
-        return dialect_of(found.text)
-    except ValueError as error:
-        raise ValueError(f"{found.origin}: {error}") from None
+    return find_release(_OWN_VARIABLE, {}, Path())

@@ -331,10 +331,28 @@ def test_unknown_kernel(options: list[str], message: str, capfd: pytest.CaptureF
     assert capfd.readouterr() == ("", message)
 
 
+def test_unknown_kernel_of_the_build(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Check that an unreadable release is said together with where it came from."""
+    reason = "not a kernel version: 'six' (expected e.g. 6.1, 7.x or 6.12.107+deb13-arm64)"
+    _write({"include/config/kernel.release": "six\n"})
+    assert main(["deps", "a.o", "CC"]) == 1
+    assert capfd.readouterr() == ("", f"fixdep: include/config/kernel.release: {reason}\n")
+    monkeypatch.setenv("KERNELVERSION", "six")
+    assert main(["deps", "a.o", "CC"]) == 1
+    assert capfd.readouterr() == ("", f"fixdep: KERNELVERSION: {reason}\n")
+
+
 def test_help(capfd: pytest.CaptureFixture[str]) -> None:
     """Check that --help goes to stdout."""
     assert main(["--help"]) == 0
     assert capfd.readouterr() == (HELP, "")
+
+
+def _telling(launcher: str) -> str:
+    """A launcher that prints what is loaded at the end."""
+    start, call, end = launcher.partition("sys.exit(main(")
+    assert call and end.endswith("))\n")
+    return f"{start}main({end.removesuffix(chr(10)).removesuffix(')')}; print(*sys.modules)\n"
 
 
 def test_launcher_starts_without_what_is_slow_to_load() -> None:
@@ -345,14 +363,16 @@ def test_launcher_starts_without_what_is_slow_to_load() -> None:
     Path("fixdep").chmod(0o755)
     result = subprocess.run(["./fixdep", "deps", "a.o", "CC"], capture_output=True, text=True)
     assert (result.stdout, result.stderr, result.returncode) == (_text("6.12", "a.o: a.c\n"), "", 0)
-    loaded = text.replace("sys.exit(main(", "main((").replace("argv[1:]]))", "argv[1:]]); print(*sys.modules)")
-    Path("loaded").write_text(loaded.replace("main((", "main("))
-    result = subprocess.run(
-        [sys.executable, "-IS", "loaded", "deps", "a.o", "CC"], capture_output=True, text=True, check=True
-    )
-    modules = result.stdout.splitlines()[-1].split()
-    assert "modpost_py.kbuild.fixdep" in modules
-    assert not {"typing", "re", "pathlib", "dataclasses", "enum", "signal", "argparse"} & set(modules)
+    Path("loaded").write_text(_telling(text))
+    Path("loaded-without-release").write_text(_telling(launcher_text("fixdep")))
+    command = [sys.executable, "-IS", "loaded", "deps", "a.o", "CC"]
+    environment = {**os.environ, "KERNELRELEASE": "6.12.0-1-amd64"}
+    for path in ("loaded", "loaded-without-release"):
+        command[2] = path
+        result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        modules = result.stdout.splitlines()[-1].split()
+        assert "modpost_py.kbuild.fixdep" in modules
+        assert not {"typing", "re", "pathlib", "dataclasses", "enum", "signal", "argparse"} & set(modules)
 
 
 def test_depfile_of_gcc() -> None:
