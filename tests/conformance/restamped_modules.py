@@ -10,6 +10,9 @@ A made-up kernel is Debian's with half of its CRCs changed and some exports move
 * with everything accepted, the versions and ``depends`` are those of the ``.mod.c`` that the C modpost writes for it;
 * every section but those that tell versions is as before, header and contents, at its old place;
 * back on the first kernel, the versions are the shipped ones.
+
+Then the kernel itself is asked: it refuses a module that was restamped for another, and takes it again when that was
+undone, though its .modinfo lies at the end of the file by then.
 """
 
 from __future__ import annotations
@@ -30,14 +33,28 @@ from modpost_py.elf_image import ElfImage
 from modpost_py.kbuild.restamp import MODINFO, VERSIONS, Restamping, Stamp, read_exports, read_module, restamp
 from modpost_py.kmod.module_file import ModuleFile
 from modpost_py.symvers import DumpLine
+from tests.conformance.boot import BootFailure, boot, emulator_for
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_tree import MODVERSIONS_OPTIONS
 
 #: Kernel, architecture, and that one module of so many is taken.
-_CASES = (("5.10", "amd64", 40), ("6.1", "amd64", 12), ("6.1", "arm64", 50), ("6.12", "amd64", 60))
+_CASES = (("5.10", "amd64", 40), ("6.1", "amd64", 15), ("6.1", "arm64", 50), ("6.12", "amd64", 60))
 _DUMP = "altered.symvers"
 _VERMAGIC = "6.66.6-restamped-for-a-kernel-of-another-and-longer-name SMP preempt mod_unload modversions "
+
+# With symbol versions the kernel compares all but the release.
+_FITTING_VERMAGIC = "6.1-restamped-there-and-back-again-to-make-this-longer SMP preempt mod_unload modversions "
+_BOOTED = ("6.1", "amd64", "drivers/net/dummy.ko")
+# busybox tries both system calls, so that the kernel says it twice
+_SCRIPT = """
+dmesg -c > /dev/null
+insmod /away.ko 2> /dev/null || echo refused
+dmesg -c | sed 's/^[^]]*] //' | uniq
+insmod /back.ko && echo loaded
+cut -d ' ' -f 1 /proc/modules
+"""
+_ANSWER = ["refused", "dummy: disagrees about version of symbol module_layout", "loaded", "dummy"]
 
 _VERSION = re.compile(r"^\t\{ +(0x[0-9a-f]+|0), \"(.*)\" \},$", re.MULTILINE)
 _DEPENDS = re.compile(r'^MODULE_INFO\(depends, "(.*)"\);$', re.MULTILINE)
@@ -181,6 +198,23 @@ def _unpacked(module: Path, directory: Path) -> Path:
     return target
 
 
+def kernel_agrees() -> bool:
+    """Whether the kernel refuses a module restamped for another kernel, and loads it when it is restamped back.
+
+    Raises NotAvailable and BootFailure.
+    """
+    emulator_for(_BOOTED[1])
+    packages = KernelPackages(KERNELS[_BOOTED[0]], _BOOTED[1])
+    with tempfile.TemporaryDirectory() as name:
+        dump, away = Path(name) / _DUMP, Path(name) / "away.ko"
+        dump.write_text(altered_symvers((packages.headers / "Module.symvers").read_text()))
+        away.write_bytes(restamped(packages.modules / "kernel" / _BOOTED[2], dump))
+        back = restamped(away, packages.headers / "Module.symvers", _FITTING_VERMAGIC)
+        answer = boot(packages.kernel_image, {"away.ko": away, "back.ko": back}, _SCRIPT).splitlines()
+    print(f"{_BOOTED[0]} {_BOOTED[1]} booted: {'; '.join(answer)}", flush=True)
+    return answer == _ANSWER
+
+
 def main() -> int:
     """Compare; the exit status is 1 where something differs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -196,6 +230,14 @@ def main() -> int:
                 modules, different = modules + count, different + found
             except NotAvailable as reason:
                 print(f"NOT RUN: {kernel} {architecture}: {reason}", flush=True)
+    if (arguments.kernel or _BOOTED[0], arguments.architecture or _BOOTED[1]) == _BOOTED[:2]:
+        try:
+            different += not kernel_agrees()
+        except NotAvailable as reason:
+            print(f"NOT RUN: boot: {reason}", flush=True)
+        except BootFailure as reason:
+            different += 1
+            print(f"boot: {reason}", flush=True)
     print(f"{modules} modules restamped, {different} differences")
     return 1 if different else 0
 
