@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from tests.conformance.debian import NotAvailable  # noqa: E402
 from tests.conformance.kernels import KERNELS, KernelPackages  # noqa: E402
 from tests.conformance.kmod_programs import kmod  # noqa: E402
+from tests.kmod.depmod_trees import CACHE, made_files  # noqa: E402
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
 
@@ -103,9 +104,42 @@ def modinfo(label: str, rounds: int) -> list[Row]:
     return [Row(f"modinfo: {len(files)} modules of {label} (.{suffix}), one call", median(theirs), median(our), 2.0)]
 
 
+# ---- depmod
+
+
+def depmod(label: str, rounds: int) -> list[Row]:
+    """``depmod`` on all modules: without a cache, and when nothing has changed since the last run."""
+    modules = KernelPackages(KERNELS[label]).modules
+    with tempfile.TemporaryDirectory() as root:
+        directory = Path(root) / "lib/modules" / modules.name
+        directory.mkdir(parents=True)
+        for name in ("kernel", "modules.order", "modules.builtin", "modules.builtin.modinfo"):
+            if (modules / name).exists():
+                (directory / name).symlink_to(modules / name)
+        arguments = ["-b", root, modules.name]
+        theirs: list[Run] = []
+        cold: list[Run] = []
+        unchanged: list[Run] = []
+        for _ in range(rounds):
+            theirs.append(run(["depmod", *arguments], directory, kmod()))
+            wanted = made_files(directory)
+            (directory / CACHE).unlink(missing_ok=True)
+            for runs in (cold, unchanged):
+                runs.append(run(ours("depmod_cli", "depmod", arguments), directory))
+                if made_files(directory) != wanted or runs[-1][1:] != theirs[-1][1:]:
+                    sys.exit("depmod-py and depmod wrote different things")
+        count = wanted["modules.dep"].count(b"\n")
+    what = f"depmod: {count} modules of {label}"
+    return [
+        Row(f"{what}, without a cache", median(theirs), median(cold), 3.0),
+        Row(f"{what}, nothing changed", median(theirs), median(unchanged), 1.0),
+    ]
+
+
 #: What is measured: a program's name, and what gives its rows for the label of a kernel and a number of rounds.
 PROGRAMS: dict[str, Callable[[str, int], list[Row]]] = {
     "modinfo": modinfo,
+    "depmod": depmod,
 }
 
 
