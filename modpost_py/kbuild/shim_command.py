@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,8 +101,10 @@ def _shim(parsed: argparse.Namespace) -> int:
         return 1 if foreign_stays else 0
     passed = _self_check(tree, launchers)
     directory = tree.directory if overlay is None else overlay
+    if set(str(directory)) & set(" :"):
+        print("  kbuild itself cannot work in a path with spaces or colons; move the headers, or try --overlay DIR")
     if passed:
-        print(f"build with: make -C {directory} M=$PWD{_cross_variables(tree)}")
+        print(f"build with: make -C {shlex.quote(str(directory))} M=$PWD{_cross_variables(tree)}")
     return 0 if passed and not foreign_stays else 1
 
 

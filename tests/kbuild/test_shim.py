@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -123,6 +124,8 @@ def test_path_with_spaces(run: Run, tmp_path: Path) -> None:
     before = snapshot(tree)
     status, output, errors = run("--headers", tree)
     assert (status, output.count(": ok\n"), errors) == (0, 3, "")
+    assert "  kbuild itself cannot work in a path with spaces or colons; " in output
+    assert f"build with: make -C {shlex.quote(str(tree))} M=$PWD".replace(str(tmp_path), "TMP") in output
     run("--headers", tree, "--undo")
     assert snapshot(tree) == before
 

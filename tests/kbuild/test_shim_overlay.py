@@ -220,6 +220,8 @@ def test_programs_of_this_machine(tmp_path: Path) -> None:
     assert foreign_reason(program) == f"for {FOREIGN}"
     native = bytearray(Path(shutil.which("sh") or "/bin/sh").read_bytes())
     loader = native.find(b"/ld-")
+    if loader < 0:
+        pytest.skip("this machine's shell has no loader")
     native[loader : loader + 4] = b"/xx-"
     program.write_bytes(native)
     assert (foreign_reason(program) or "").endswith(", a C library that is not here")
