@@ -15,7 +15,7 @@ headers directory   release, configuration, vermagic, machine, all exports (its 
 modules directory   release, vermagic, machine, size of ``struct module``, signers, the modules and their
                     exports; of vmlinux's exports those that its modules import; all through ``build``
 Module.symvers      all exports
-vmlinux, vmlinuz    release, vermagic, machine, vmlinux's exports
+vmlinux, vmlinuz    release, vermagic, machine, vmlinux's exports, the keys that it trusts
 System.map          vmlinux's exports, without CRCs since 6.x
 config-RELEASE      release, configuration, machine
 ==================  =====================================================================================
@@ -30,6 +30,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from modpost_py.elf_names import machine_name
+from modpost_py.kmod.kernel_facts_keys import Key
 
 VMLINUX = "vmlinux"
 
@@ -90,7 +91,8 @@ class KernelFacts:
     ``knows_vmlinux`` says that a symbol missing from them is not exported by vmlinux, ``knows_modules``
     that no in-tree module exports it.  ``modules`` are the files of the in-tree modules by the name that
     Module.symvers gives them (``drivers/net/foo``), ``directory`` is the modules directory, ``signers``
-    name the keys that its modules are signed with.  ``distribution`` is ``debian``, or empty for a kernel
+    name the keys that its modules are signed with, ``keys`` are the RSA keys in its image by serial number.
+    ``distribution`` is ``debian``, or empty for a kernel
     that is not known to be patched in what concerns modules.  ``near`` remembers which exports look like
     a name that is missing.
     """
@@ -107,6 +109,7 @@ class KernelFacts:
     directory: str | None = None
     modules: Mapping[str, str] | None = None
     signers: frozenset[str] | None = None
+    keys: Mapping[bytes, Key] | None = None
     distribution: str | None = None
     near: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
@@ -194,5 +197,6 @@ _SINGLE_FACTS = (
     "directory",
     "modules",
     "signers",
+    "keys",
     "distribution",
 )

@@ -10,6 +10,7 @@ from modpost_py.elf_image import ElfImage
 from modpost_py.errors import ObjectFileError
 from modpost_py.kmod.errors import KmodError
 from modpost_py.kmod.kernel_facts import KernelFacts, Machine, Offer
+from modpost_py.kmod.kernel_facts_keys import keys_in
 from modpost_py.kmod.symvers_from_image import image_exports
 from modpost_py.kmod.symvers_from_image_flat import flat_image_exports
 from modpost_py.kmod.symvers_from_image_unpacking import image_bytes
@@ -30,6 +31,7 @@ def facts_of_image(path: str) -> KernelFacts:
     image, offers = image_contents(path, data)
     facts.offers = {offer.symbol: offer for offer in offers}
     facts.knows_vmlinux = True
+    facts.keys = keys_in(data)
     if image is not None:
         facts.machine = Machine(image.machine, image.bits, image.byteorder)
     elif data[_ARM64_MARK[0] :].startswith(_ARM64_MARK[1]):

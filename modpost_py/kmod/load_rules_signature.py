@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The first thing that a kernel looks at: the signature behind the module (``kernel/module/signing.c``).
 
-A signature is looked at, not verified: that would need the kernel's keys.
+A signature is verified where the kernel's keys are known, that is from its image; otherwise it is looked at.
 """
 
 from __future__ import annotations
 
 import re
 
+from modpost_py.kmod.kernel_facts_keys import is_true_signature
 from modpost_py.kmod.load_rules_command_line import is_set, value_of
 from modpost_py.kmod.load_rules_findings import Findings, LoadCase, Reason, Remark, Taint, Unknown
 from modpost_py.kmod.signature import MARKER, Signature
@@ -68,6 +69,17 @@ def _signer(case: LoadCase) -> Findings:
     signature = Signature.of(_Bytes(case.data))  # type: ignore[arg-type]  # it reads nothing but the end
     if signature is None:
         yield Unknown("signature", "who signed the module: its PKCS#7 message has an unusual form")
+        return
+    content = without_signature(case.data)
+    message = case.data[len(content) : -len(MARKER) - _TRAILER]
+    truth = is_true_signature(
+        case.kernel.keys or {}, signature.key_id, signature.hash_algorithm, signature.signature, message, content
+    )
+    if truth is False:
+        text = f"it was changed after '{signature.signer}' signed it; the kernel refuses that even if it asks for none"
+        advice = "take the module from its package again, or sign it anew"
+        yield Reason("signature", "EKEYREJECTED", text, advice=advice)
+    if truth is not None:
         return
     signer = f"{signature.signer} {signature.key_id.hex()}"
     if case.kernel.signers is not None and signer in case.kernel.signers:
