@@ -33,13 +33,15 @@ class BuiltinModinfo:
         data = self._contents()
         start = f"{name}.".encode("utf-8", "surrogateescape")
         position = 0 if data.startswith(start) else data.find(b"\0" + start) + 1
-        if not position and not data.startswith(start):
+        if data.find(b"\0", position) < 0 or not data.startswith(start, position):
             raise DamagedModuleError(self.path, f"it has nothing on {name}", errno.ENOSYS)
         found = []
-        while data.startswith(start, position):
+        while position < len(data):
             end = data.find(b"\0", position)
             if end < 0:
-                raise DamagedModuleError(self.path, f"it ends inside an entry of {name}")
+                raise DamagedModuleError(self.path, f"it ends inside the entry behind those of {name}")
+            if not data.startswith(start, position):
+                break
             found.append(data[position + len(start) : end].decode("utf-8", "surrogateescape"))
             position = end + 1
         return found

@@ -253,9 +253,7 @@ class ModuleFile:
             raise DamagedModuleError(self.path, "__versions has no whole number of entries")
         word = self.bits // 8
         entries = struct.iter_unpack(f"{self.prefix}{'IQ'[word == 8]}{_VERSION_SIZE - word}s", table)
-        return [
-            (name.partition(b"\0")[0].decode("utf-8", "surrogateescape"), crc & 0xFFFFFFFF) for crc, name in entries
-        ]
+        return [(name.partition(b"\0")[0].decode("utf-8", "surrogateescape"), crc) for crc, name in entries]
 
     def extended_versions(self) -> list[tuple[str, int]]:
         """The CRCs of the symbols that the module uses, from the tables that take names of any length.

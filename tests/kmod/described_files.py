@@ -15,6 +15,8 @@ A description has a line for each file, its kind and its path, and below it, ind
       foo kernel/foo.ko.xz:
     strings lib/modules/1.0/modules.builtin.modinfo     texts, each ended by a NUL
       unix.license=GPL
+    cut-strings lib/modules/1.0/modules.builtin.modinfo the same without the last NUL
+      unix.license=GPL
     text notes.ko                               lines
       some text
     directory some/where
@@ -62,6 +64,8 @@ def _content(kind: str, path: str, lines: Sequence[str]) -> bytes:
         return "".join(line + "\n" for line in lines).encode()
     if kind == "strings":
         return "".join(line + "\0" for line in lines).encode()
+    if kind == "cut-strings":
+        return "\0".join(lines).encode()
     if kind == "index":
         pairs = [line.partition(" ") for line in lines]
         return index_bytes((key, value, number) for number, (key, _, value) in enumerate(pairs))

@@ -44,20 +44,44 @@ def integer(value: int) -> bytes:
     return der(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
-def pkcs7(signer: str | list[tuple[str, str]], serial_number: int, hash_algorithm: str, signature: bytes) -> bytes:
-    """A SignedData message with one signer: a common name, or the parts of a name as (type, text)."""
+def name_of(signer: str | list[tuple[str, str]]) -> bytes:
+    """A Name: one common name, or the parts as (type, text)."""
     parts = [("commonName", signer)] if isinstance(signer, str) else signer
-    name = [der(SET, der(SEQUENCE, identifier(type_), der(UTF8, text.encode()))) for type_, text in parts]
-    digest = der(SEQUENCE, identifier(hash_algorithm))
+    return der(
+        SEQUENCE, *[der(SET, der(SEQUENCE, identifier(type_), der(UTF8, text.encode()))) for type_, text in parts]
+    )
+
+
+def pkcs7(
+    signer: str | list[tuple[str, str]],
+    serial_number: int,
+    hash_algorithm: str,
+    signature: bytes,
+    *,
+    identity: bytes | None = None,
+    digest: bytes | None = None,
+    certificates: bytes = b"",
+    attributes: bytes = b"",
+    after: bytes = b"",
+) -> bytes:
+    """A SignedData message with one signer.
+
+    In its place may stand: another SignerIdentifier, another digest algorithm, certificates, signed attributes, and
+    what follows the signature.
+    """
+    digest = digest or der(SEQUENCE, identifier(hash_algorithm))
     signer_info = der(
         SEQUENCE,
         integer(1),
-        der(SEQUENCE, der(SEQUENCE, *name), integer(serial_number)),
+        identity or der(SEQUENCE, name_of(signer), integer(serial_number)),
         digest,
+        attributes,
         der(SEQUENCE, identifier("rsaEncryption"), der(NULL)),
         der(OCTETS, signature),
+        after,
     )
-    signed_data = der(SEQUENCE, integer(1), der(SET, digest), der(SEQUENCE, identifier("data")), der(SET, signer_info))
+    content = der(SEQUENCE, identifier("data"))
+    signed_data = der(SEQUENCE, integer(1), der(SET, digest), content, certificates, der(SET, signer_info))
     return der(SEQUENCE, identifier("signedData"), der(CONTEXT_0, signed_data))
 
 

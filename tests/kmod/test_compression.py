@@ -7,8 +7,10 @@ import errno
 import gzip
 import lzma
 import os
+import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,18 @@ def test_memory_is_bounded(kind: str, tmp_path: Path) -> None:
     assert done.stdout == "bomb.ko: uncompressed contents have more than 20971520 bytes\n", done.stderr
 
 
+def test_a_dictionary_larger_than_allowed() -> None:
+    """Check that a file of xz that asks for a dictionary of 4 GiB is refused before any memory is taken for it."""
+    data = bytearray(lzma.compress(module()))
+    # Block header: its size in words less one, flags, the filter LZMA2 (0x21), 1 byte of properties: the dictionary
+    end = 12 + 4 * data[12]
+    assert data[14:16] == b"\x21\x01"
+    data[16] = 40
+    data[end : end + 4] = zlib.crc32(data[12:end]).to_bytes(4, "little")
+    with pytest.raises(DamagedModuleError, match="damaged xz compression: Memory usage limit exceeded"):
+        uncompressed("foo.ko", bytes(data))
+
+
 def test_the_bound_is_what_the_documents_say() -> None:
     """Check that the bound of contents is 512 MiB."""
     assert compression.LARGEST_MODULE == 512 * 1024 * 1024
@@ -132,11 +146,13 @@ def test_the_bound_is_what_the_documents_say() -> None:
 def test_what_is_no_file(tmp_path: Path) -> None:
     """Check that a missing file, a directory, a pipe that nobody writes to, and a NUL in the name are errors."""
     os.mkfifo(tmp_path / "pipe.ko")
+    signal.alarm(20)  # ends a wait for a writer
     expected = {"missing.ko": errno.ENOENT, "": errno.EINVAL, "pipe.ko": errno.EINVAL, "nul\0.ko": errno.ENOENT}
     for name, number in expected.items():
         with pytest.raises(FileError) as raised:
             read_module(str(tmp_path / name))
         assert raised.value.errno == number
+    signal.alarm(0)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

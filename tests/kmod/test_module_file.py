@@ -17,7 +17,22 @@ from modpost_py.kmod.module_file import ModuleFile
 from modpost_py.kmod.signature import Signature
 from modpost_py.kmod.symbol_versions import symbol_versions
 from tests.kmod.described_files import compressed
-from tests.kmod.signed_modules import MARKER, pkcs7, signed
+from tests.kmod.signed_modules import (
+    CONTEXT_0,
+    IDENTIFIER,
+    NULL,
+    OCTETS,
+    SEQUENCE,
+    SET,
+    UTF8,
+    der,
+    identifier,
+    integer,
+    name_of,
+    pkcs7,
+    signed,
+)
+from tests.kmod.signed_modules import MARKER as SIGNATURE_MARKER
 from tests.modpost.elf_writer import EM_MIPS, ElfWriter
 
 KINDS = [(32, "little"), (32, "big"), (64, "little"), (64, "big")]
@@ -83,6 +98,14 @@ def test_the_first_section_inside_the_file_counts() -> None:
     assert ModuleFile("foo.ko", elf.bytes()).modinfo() == ["first=1"]
 
 
+def test_a_section_of_one_byte() -> None:
+    """Check that a .modinfo without room for a text is as good as empty, as to kmod."""
+    for data in (b"", b"\0", b"a", b"\0\0a"):
+        elf = ElfWriter()
+        elf.section(".modinfo", data=data)
+        assert ModuleFile("foo.ko", elf.bytes()).modinfo() == []
+
+
 def test_texts_that_are_no_utf8() -> None:
     """Check that any bytes come back from the texts."""
     elf = ElfWriter()
@@ -144,6 +167,45 @@ def test_serial_numbers() -> None:
     assert [signature and signature[2] for signature in found] == ["", "05", "80ff", "05", "010000000000000000"]
 
 
+def test_messages_with_more_in_them() -> None:
+    """Check that certificates, signed attributes and unsigned ones are passed over."""
+    more: list[dict[str, bytes]] = [
+        {},
+        {"certificates": der(CONTEXT_0, der(SEQUENCE, b"certificate"))},
+        {"certificates": der(CONTEXT_0) + der(CONTEXT_0 + 1)},
+        {"attributes": der(CONTEXT_0, der(SEQUENCE))},
+        {"after": der(CONTEXT_0 + 1, der(SEQUENCE))},
+        {"digest": der(SEQUENCE, identifier("sha256"), der(NULL))},
+        {"digest": der(SEQUENCE, identifier("sha256"), der(OCTETS, b"anything"))},
+    ]
+    for parts in more:
+        found = signature_of(signed(plain(), pkcs7("Key", 1, "sha256", b"s", **parts)))
+        assert found == ("PKCS#7", "Key", "01", "sha256", b"s"), parts
+
+
+def test_messages_that_openssl_refuses() -> None:
+    """Check that a message is no signature where its parts are not what they should be, though they can be read."""
+    name = name_of("Key")
+    latin_1 = der(SEQUENCE, der(SET, der(SEQUENCE, identifier("commonName"), der(UTF8, b"caf\xe9"))))
+    number = der(SEQUENCE, der(SET, der(SEQUENCE, identifier("commonName"), integer(5))))
+    two_values = der(SEQUENCE, der(SET, der(SEQUENCE, identifier("commonName"), der(UTF8, b"a"), der(UTF8, b"b"))))
+    sha256 = identifier("sha256")
+    refused: list[dict[str, bytes]] = [
+        {"after": der(NULL)},
+        {"identity": der(CONTEXT_0 - 0x20, b"subject key id")},
+        *[{"identity": der(SEQUENCE, wrong, integer(1))} for wrong in (latin_1, number, two_values)],
+        {"identity": der(SEQUENCE, name, integer(1), integer(2))},
+        {"identity": der(SEQUENCE, integer(1), name)},
+        {"digest": der(SEQUENCE, der(IDENTIFIER, b"\x60\x80\x01"))},
+        {"digest": der(SEQUENCE, der(IDENTIFIER, b"\x60\x86"))},
+        {"digest": der(SEQUENCE, der(IDENTIFIER, b""))},
+        {"digest": der(SEQUENCE, sha256, der(NULL, b"x"))},
+        {"digest": der(SEQUENCE, sha256, der(NULL), der(NULL))},
+    ]
+    for parts in refused:
+        assert signature_of(signed(plain(), pkcs7("Key", 1, "sha256", b"s", **parts))) is None, parts
+
+
 def test_old_signatures() -> None:
     """Check a signature without PKCS#7: name and key id stand before it, algorithms by number."""
     content = signed(plain() + b"SignerKEYID", b"bytes", algorithm=1, hash_=6, id_type=1, name=6, key=5)
@@ -156,8 +218,8 @@ def test_what_is_no_signature() -> None:
     assert signature_of(signed(plain(), good)) is not None
     wrong = [
         plain(),
-        plain() + MARKER,
-        MARKER[1:],
+        plain() + SIGNATURE_MARKER,
+        SIGNATURE_MARKER[1:],
         signed(plain(), good, algorithm=2),
         signed(plain(), good, hash_=9),
         signed(plain(), good, id_type=3),
@@ -169,7 +231,7 @@ def test_what_is_no_signature() -> None:
         if content.startswith(b"\x7fELF"):
             assert signature_of(content) is None
     long = signed(plain(), b"s")
-    assert signature_of(long[:-32] + (len(long)).to_bytes(4, "big") + MARKER) is None
+    assert signature_of(long[:-32] + (len(long)).to_bytes(4, "big") + SIGNATURE_MARKER) is None
     assert Signature.is_appended(ModuleFile("foo.ko", signed(plain(), b"no message at all")))
     assert not Signature.is_appended(ModuleFile("foo.ko", plain()))
 
@@ -206,6 +268,7 @@ def test_damaged_headers(content: bytes, number: int) -> None:
         {"__version_ext_crcs": b"x" * 4},
         {"__version_ext_crcs": b"x" * 4, "__version_ext_names": b"a\0b\0"},
         {"__version_ext_crcs": b"x" * 4, "__version_ext_names": b"a"},
+        {"__version_ext_crcs": b"x" * 4, "__version_ext_names": b"a\0b"},
         {"__version_ext_crcs": b"x" * 3, "__version_ext_names": b"a\0"},
     ],
 )
