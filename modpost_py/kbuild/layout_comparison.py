@@ -31,7 +31,9 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-from modpost_py.kbuild.layout_declarations import (
+from modpost_py.kbuild.layout_enumerations import enumeration_change
+from modpost_py.kbuild.layout_symtypes import SymtypesFile, SymtypesSet
+from modpost_py.kbuild.layout_types import (
     Array,
     Attributed,
     Basic,
@@ -48,8 +50,6 @@ from modpost_py.kbuild.layout_declarations import (
     described,
     spelled,
 )
-from modpost_py.kbuild.layout_enumerations import enumeration_change
-from modpost_py.kbuild.layout_symtypes import SymtypesFile, SymtypesSet
 
 # Behind the name of what a reason is about: "struct s.member: ...", "f, parameter 1: ..."
 _OWNER = re.compile("[.,:]")

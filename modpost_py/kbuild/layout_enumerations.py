@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from modpost_py.kbuild.layout_declarations import Tokens
+from modpost_py.kbuild.layout_types import Tokens
 
 #: A value: a number, or the expression that could not be calculated and what is added to it.
 _Value = int | tuple[Tokens, int]

@@ -15,7 +15,8 @@ from functools import cached_property
 from genksyms_py.errors import SymtypesError
 from genksyms_py.symtypes import parse_lines
 from modpost_py.kbuild.errors import KbuildError
-from modpost_py.kbuild.layout_declarations import Tokens, Type, parse_definition
+from modpost_py.kbuild.layout_declarations import parse_definition
+from modpost_py.kbuild.layout_types import Tokens, Type
 
 SUFFIX = ".symtypes"
 _UNKNOWN = " { UNKNOWN }"

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modpost_py.kbuild.layout_comparison import compare_layouts
-from modpost_py.kbuild.layout_declarations import Array, Attributed, Compound, Reference, Type, spelled
 from modpost_py.kbuild.layout_symtypes import SymtypesSet
+from modpost_py.kbuild.layout_types import Array, Attributed, Compound, Reference, Type, spelled
 from modpost_py.object_file import ObjectFile
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages

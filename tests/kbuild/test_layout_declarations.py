@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from modpost_py.kbuild.layout_declarations import (
+from modpost_py.kbuild.layout_declarations import basic_name, parse_definition
+from modpost_py.kbuild.layout_types import (
     Array,
     Attributed,
     Basic,
@@ -23,9 +24,7 @@ from modpost_py.kbuild.layout_declarations import (
     Reference,
     Type,
     Typeof,
-    basic_name,
     described,
-    parse_definition,
 )
 
 INT, LONG, CHAR, VOID = Basic("int"), Basic("long"), Basic("char"), Basic("void")
