@@ -79,7 +79,7 @@ def test_a_true_signature(tmp_path: Path) -> None:
 def test_a_changed_module(change: str, tmp_path: Path) -> None:
     """Check that a module that was changed after it was signed is refused, whatever of it was changed."""
     module = bytearray(signed(MODULE.content()))
-    place = {"text": module.index(bytes(64)), "identification": 12, "signature": len(module) - 41}[change]
+    place = {"text": module.index(bytes(64)) + 32, "identification": 12, "signature": len(module) - 41}[change]
     module[place] ^= 1
     verdict = judged(bytes(module), certificate(), tmp_path)
     assert [(reason.kind, reason.errno, reason.log_line) for reason in verdict.reasons] == [
