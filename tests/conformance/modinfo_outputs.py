@@ -136,6 +136,22 @@ def all_modules(comparison: Comparison, label: str, packages: KernelPackages) ->
     return len(files)
 
 
+def versions(comparison: Comparison, label: str, packages: KernelPackages) -> None:
+    """What --versions prints, beside modprobe --dump-modversions, on some modules."""
+    directory = packages.modules
+    files = sorted(str(path.relative_to(directory)) for path in directory.rglob("*.ko*"))[::60]
+    ours = _call([sys.executable, "-c", _OUR_PROGRAM, "--versions", *files], sys.executable, directory)
+    blocks = []
+    for file in files:
+        theirs = _call(["modprobe", "--dump-modversions", file], kmod(), directory)
+        blocks.append(f"{directory}/{file}:\n".encode() + theirs.stdout)
+    comparison.calls += 1
+    if ours.stdout != b"\n".join(blocks):
+        comparison.differences += 1
+        print(f"DIFFERENT: {label}: versions")
+        _show_difference("stdout", b"\n".join(blocks), ours.stdout)
+
+
 def names_and_aliases(comparison: Comparison, label: str, packages: KernelPackages, randomness: random.Random) -> None:
     """What is looked up in a modules directory: names, aliases, built-in modules."""
     with root_of(packages) as root:
@@ -249,6 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             packages = KernelPackages(KERNELS[label], "amd64")
             count = all_modules(comparison, label, packages)
             modules += count
+            versions(comparison, label, packages)
             names_and_aliases(comparison, label, packages, randomness)
             print(f"{label}: {count} modules", flush=True)
         except NotAvailable as reason:
