@@ -46,8 +46,8 @@ _STRINGS = 2 + len(ModuleFacts._fields)
 class FileKeys:
     """The keys of files as seen from the moment at which this object is made."""
 
-    def __init__(self, unsettled_seconds: float = UNSETTLED_SECONDS) -> None:
-        self._settled = time.time_ns() - int(unsettled_seconds * 1e9)
+    def __init__(self) -> None:
+        self._settled = time.time_ns() - int(UNSETTLED_SECONDS * 1e9)
         #: Whether a file was met that has no key.
         self.is_unsettled = False
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +36,7 @@ _OUR_PROGRAM = "import sys; sys.argv[0] = 'depmod'; from modpost_py.kmod.depmod_
 # kmod can go round in a cycle until its memory ends
 _MEMORY = 1 << 28
 _SECONDS = 5
+_OUT_OF_MEMORY = (b"Cannot allocate memory", b"No memory to report cycles")
 
 
 class Outcome(NamedTuple):
@@ -96,7 +96,7 @@ def run_over(words: Sequence[str], directory: Path, is_ours: bool) -> Outcome:
         # With -vv libkmod tells where its objects lie in memory
         lines = stderr.read(1 << 24).splitlines(keepends=True)
         printed = stdout.read(1 << 24), b"".join(line for line in lines if b"../libkmod/" not in line)
-    if not is_ours and b"Cannot allocate memory" in printed[1]:
+    if not is_ours and any(text in printed[1] for text in _OUT_OF_MEMORY):
         status = -1
     return Outcome(status, *printed, made_files(directory))
 
