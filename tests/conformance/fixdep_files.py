@@ -267,8 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparisons; exit status 1 after a difference."""
     parser = argparse.ArgumentParser(prog="tests.conformance.fixdep_files", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--kernel", choices=_KERNELS, action="append", help="only this kernel; repeatable")
-    parser.add_argument("--compiled", type=int, default=12, help="sources to preprocess, a kernel")
-    parser.add_argument("--random", type=int, default=1200, help="random depfiles, a kernel")
+    parser.add_argument("--compiled", type=int, default=8, help="sources to preprocess, a kernel")
+    parser.add_argument("--random", type=int, default=800, help="random depfiles, a kernel")
     parser.add_argument("--seed", type=int, default=0)
     parsed = parser.parse_args(arguments)
     runs = differences = 0
