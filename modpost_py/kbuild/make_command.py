@@ -150,10 +150,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _request(options: argparse.Namespace, words: list[str]) -> _Request:
-    given = _inherited_variables() | _assignments(words)
-    headers = options.headers or given.get("KDIR") or os.environ.get("KDIR")
-    module = options.module_directory or given.get("M") or "."
+    own = _assignments(words)
+    headers = options.headers or own.get("KDIR") or os.environ.get("KDIR")
+    # Not the M= of a calling make: that one's modules may be others.
+    module = options.module_directory or own.get("M") or "."
     words = [word for word in words if not word.startswith(("M=", "KDIR="))]
+    given = _inherited_variables() | own
     return _Request(words, given, headers, Path(os.path.abspath(module)), frozenset(options.keep))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from modpost_py.kbuild.build_checks import missing_default
 from tests.kbuild.make_trees import REPOSITORY, build, environment, files, headers_tree, module_directory, run
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
@@ -177,6 +178,35 @@ def test_no_headers_of_the_running_kernel(tmp_path: Path, module: Path) -> None:
     )
 
 
+def test_headers_that_are_installed(tmp_path: Path) -> None:
+    """Check that the message names the headers that are there, each once, and passes over what is none."""
+    modules, sources = tmp_path / "lib/modules", tmp_path / "src"
+    headers_tree(sources / "linux-headers-6.1.0-1-test")
+    headers_tree(sources / "linux-headers-6.1.0-2-test")
+    (sources / "linux-headers-6.1.0-1-common").mkdir()
+    (modules / "6.1.0-1-test").mkdir(parents=True)
+    (modules / "6.1.0-1-test/build").symlink_to(sources / "linux-headers-6.1.0-1-test")
+    begin = (
+        "/lib/modules/6.9/build: the running kernel, 6.9, has no headers here; install them (Debian, Ubuntu: "
+        "linux-headers-6.9; Fedora, SUSE: kernel-devel); or "
+    )
+    assert missing_default("6.9", [str(modules), str(sources)]) == (
+        f"{begin}build for another kernel, with KDIR={modules}/6.1.0-1-test/build "
+        f"(or {sources}/linux-headers-6.1.0-2-test)"
+    )
+    assert missing_default("6.9", [str(tmp_path)]) == f"{begin}name others with KDIR=DIRECTORY"
+
+
+def test_headers_without_kbuild(module: Path, headers: Path) -> None:
+    """Check that headers whose link to kbuild leads nowhere say which package lacks."""
+    shutil.rmtree(headers / "scripts")
+    (headers / "scripts").symlink_to("../../lib/linux-kbuild-6.1/scripts")
+    assert refused(module, headers) == (
+        f"kbuild-py: {headers}/scripts: a link to ../../lib/linux-kbuild-6.1/scripts, which is not there; install the "
+        "package that holds it (Debian: linux-kbuild-VERSION)\n"
+    )
+
+
 def test_no_dump(tmp_path: Path, module: Path) -> None:
     """Check that a missing Module.symvers stops a build of modules, says why, and can be overruled."""
     because = {
@@ -193,10 +223,11 @@ def test_no_dump(tmp_path: Path, module: Path) -> None:
         assert build(module, headers, "ring.o").returncode == 0
 
 
-def test_same_kernel(tmp_path: Path, module: Path) -> None:
-    """Check that nothing is said where the headers are the running kernel's."""
+def test_no_note(tmp_path: Path, module: Path, headers: Path) -> None:
+    """Check that nothing is said where the headers are the running kernel's, or another machine's on purpose."""
     done = build(module, headers_tree(tmp_path / "own", RUNNING))
     assert (done.stderr, done.returncode) == ("", 0)
+    assert build(module, headers, "ARCH=arm64").stderr == ""
 
 
 def test_missing_compiler(module: Path, headers: Path) -> None:

@@ -78,6 +78,28 @@ def test_what_a_build_says(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_where_dumps_are_relative_to(tmp_path: Path) -> None:
+    """Check that a relative dump is looked for where modpost runs: at the kernel until 6.12, at the module since."""
+    module = module_directory(tmp_path / "module")
+    for release, place in (("6.12.0-1-test", "headers"), ("7.2.0-1-test", "module")):
+        headers_tree(tmp_path / "headers", release)
+        dump = write(tmp_path / place / "other.symvers", "", LATER)
+        saved_run(module, "cmd_x := modpost -e -i other.symvers -T -")
+        assert "note: other.symvers has changed" in build(module, tmp_path / "headers").stderr
+        dump.unlink()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_kernel_without_versions(tmp_path: Path) -> None:
+    """Check that objects of a kernel without symbol versions are finished without any."""
+    headers = headers_tree(tmp_path / "headers", os.uname().release, configuration="")
+    module = module_directory(tmp_path / "module")
+    saved = unfinished(module, "6.12", LATER)
+    assert build(module, headers).stderr == ""
+    assert saved.exists()
+
+
 # ----- objects
 
 

@@ -62,6 +62,16 @@ def test_existing_file_is_asked_for(samples: Path) -> None:
     assert make(samples / "exporter", "tally.o").stdout == said(samples / "exporter", "tally.o")
 
 
+def test_words_of_the_command_line(tmp_path: Path, samples: Path) -> None:
+    """Check that O= and CC= on make's command line are known to the checks: O holds the kernel, CC is there."""
+    shutil.copytree(tmp_path / "headers", tmp_path / "output")
+    shutil.rmtree(tmp_path / "headers/include")
+    (tmp_path / "output/.kernelvariables").write_text("CC = $(CROSS_COMPILE)gcc-none\n")
+    done = make(samples / "exporter", "O=../../output", "CC=true")
+    assert (done.stdout, done.returncode) == (said(samples / "exporter", "modules").replace("CC=cc", "CC=true"), 0)
+    assert "gcc-none" not in done.stderr
+
+
 def test_other_directory(samples: Path) -> None:
     """Check that the user of another directory's exports has that built first, and names its dump absolutely."""
     other, sample = samples / "exporter", samples / "exporter-user"
