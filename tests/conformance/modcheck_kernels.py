@@ -21,6 +21,7 @@ from typing import NamedTuple
 from modpost_py.kmod.kernel_facts import KernelFacts
 from modpost_py.kmod.kernel_facts_places import dump_offers
 from modpost_py.kmod.modcheck import Judge, Verdict
+from modpost_py.kmod.module_file import ModuleFile
 from modpost_py.kmod.symvers_from_image_dump import dump_from, dump_lines, sources_in
 from tests.conformance.debian import NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
@@ -48,6 +49,8 @@ _CASES = (
 )
 # Reading the modules' exports takes half a minute where they are compressed
 _WITH_DUMPS = (("6.1", "amd64"), ("6.1", "arm64"), ("5.10", "amd64"), ("6.12", "amd64"))
+# Later kernels are signed with keys of another kind
+_WITH_RSA_KEYS = (("6.1", "amd64"), ("6.1", "arm64"), ("5.10", "amd64"))
 _WITH_IMAGES = (("7.x", "amd64"), ("6.12", "arm64"))
 
 
@@ -107,6 +110,21 @@ def learnt_differences(packages: KernelPackages) -> list[str]:
     return found
 
 
+def signature_faults(packages: KernelPackages, paths: Sequence[Path]) -> list[str]:
+    """What is wrong with the verdicts on signatures: shipped ones are true, those of changed modules are not."""
+    judge = Judge(KernelFacts.read([packages.headers, packages.kernel_image]))
+    faults = []
+    for path in paths:
+        verdict = judge.verdict(str(path))
+        if not verdict.loads or any(unknown.kind == "signature" for unknown in verdict.unknowns):
+            faults.append(_described(verdict))
+        data = path.read_bytes().replace(b"license=", b"License=", 1)
+        changed = judge.verdict(ModuleFile(str(path), data))
+        if changed.errno != "EKEYREJECTED":
+            faults.append(f"changed: {_described(changed)}")
+    return faults
+
+
 class Counts:
     """Prints what was compared and counts."""
 
@@ -151,6 +169,8 @@ def compare(case: Case, counts: Counts) -> None:
     if (case.label, case.architecture) in _WITH_DUMPS:
         counts.show(f"{name}: Module.symvers from image and modules", exports, lambda: dump_differences(packages))
         counts.show(f"{name}: Module.symvers from modules alone", exports, lambda: learnt_differences(packages))
+    if (case.label, case.architecture) in _WITH_RSA_KEYS:
+        counts.show(f"{name}: signatures of its modules", len(some), lambda: signature_faults(packages, some))
     if (case.label, case.architecture) in _WITH_IMAGES:
         counts.show(f"{name}: exports of the image", exports, lambda: image_differences(packages))
 
