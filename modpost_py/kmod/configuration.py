@@ -167,17 +167,25 @@ class Configuration:
 
     # ---- what is asked of it
 
-    def aliased(self, alias: str) -> list[str]:
-        """The module names of the ``alias`` lines whose pattern matches a normalised alias, in their order."""
+    def aliased(self, alias: str) -> list[Statement]:
+        """The ``alias`` lines (pattern, module) whose pattern matches a normalised alias, in their order."""
         if not self.aliases:
             return []
         from modpost_py.kmod.glob_matching import matches
 
-        return [text for pattern, text in self.aliases if matches(pattern, alias)]
+        return [statement for statement in self.aliases if matches(statement.name, alias)]
 
     def has_command(self, name: str) -> bool:
         """Whether an ``install`` or ``remove`` line is for exactly this normalised name."""
-        return any(statement.name == name for statement in (*self.installs, *self.removes))
+        return self.command_for(name) is not None
+
+    def command_for(self, name: str) -> tuple[str, str] | None:
+        """``install`` or ``remove``, and the command of the first such line for exactly this normalised name."""
+        for keyword, statements in (("install", self.installs), ("remove", self.removes)):
+            for statement in statements:
+                if statement.name == name:
+                    return keyword, statement.text
+        return None
 
     def install_command(self, name: str) -> str | None:
         """The command of the first ``install`` line whose pattern matches the module's name."""
@@ -188,7 +196,7 @@ class Configuration:
         return _first_match(self.removes, name)
 
     def options_for(self, name: str, alias: str | None) -> str:
-        """The parameters for a module that was found by ``alias``, those of all ``options`` lines for either."""
+        """The parameters for a module that was found by ``alias``: of all ``options`` lines for exactly one of them."""
         return " ".join(text for owner, text in self.options if owner in (name, alias))
 
     def soft_dependency(self, name: str) -> SoftDependency | None:

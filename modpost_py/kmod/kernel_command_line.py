@@ -40,8 +40,6 @@ def module_parameters(command_line: bytes) -> Iterator[ModuleParameter]:
         if match is None:
             continue
         quote, module, parameter, equals, value = match.groups(default="")
-        if quote and not equals:
-            continue
         yield ModuleParameter(module, f"{parameter}{equals}{quote}{value}")
 
 

@@ -51,8 +51,8 @@ INDEXES = (DEPENDENCIES, ALIASES, SYMBOLS, BUILTIN_ALIASES, BUILTIN)
 class NamesAndCommands(Protocol):
     """What a look-up asks of a configuration (:class:`modpost_py.kmod.configuration.Configuration`)."""
 
-    def aliased(self, alias: str) -> Sequence[str]:
-        """The module names of the ``alias`` lines whose pattern matches a normalised alias, in their order."""
+    def aliased(self, alias: str) -> Sequence[tuple[str, str]]:
+        """Pattern and module of the ``alias`` lines whose pattern matches a normalised alias, in their order."""
 
     def has_command(self, name: str) -> bool:
         """Whether an ``install`` or ``remove`` line is for exactly this normalised name."""
@@ -64,7 +64,8 @@ class FoundModule(NamedTuple):
     ``path`` is that of its file as modules.dep has it, made absolute by the modules directory; None where
     modules.dep does not know the module (a built-in one, an alias of the configuration for nothing).
     ``is_builtin`` is only asked for where there is no path: a module that is in both databases counts as a file.
-    ``alias`` is the normalised text that was looked up where the module was found by an alias, else None.
+    ``alias`` is how it was found, if not by its name: the pattern of the configuration's line, or the normalised text
+    that was looked up in an index; ``options`` lines for exactly that belong to the module, too.
     """
 
     name: str
@@ -162,9 +163,9 @@ class ModulesDirectory:
         except KmodError:
             return []
         if configuration is not None:
-            names = configuration.aliased(alias)
-            if names:
-                return [self.by_name(module_name(name), alias) for name in names]
+            aliases = configuration.aliased(alias)
+            if aliases:
+                return [self.by_name(module_name(name), pattern) for pattern, name in aliases]
         line = self._dependency_line(alias)
         if line is not None:
             return [FoundModule(module_name(alias), self.path_of(alias), is_builtin=False)]

@@ -128,7 +128,7 @@ class Insertion:
         configuration = self._modules.configuration
         configured = configuration.options_for(module.name, module.alias)
         options = f"{configured} {parameters}" if configured else parameters
-        command = None if module.plain else configuration.install_command(module.name)
+        command = None if module.plain else module.command("install")
         if command is not None:
             self._announce(Step("install", command, options))
             self._run(command, options, module)

@@ -31,7 +31,9 @@ Work = Iterator["Work"]
 class Module:
     """One module: ``name``, the ``alias`` by which it was found or None, ``path`` of its file or None."""
 
-    __slots__ = ("_dependencies", "_modules", "alias", "builtin", "name", "path", "plain", "required", "visited")
+    __slots__ = (
+        "_dependencies", "_modules", "alias", "builtin", "commands", "name", "path", "plain", "required", "visited",
+    )  # fmt: skip
 
     def __init__(self, modules: Modules, name: str, alias: str | None, path: str | None, builtin: bool | None) -> None:
         self._modules = modules
@@ -40,6 +42,7 @@ class Module:
         self.alias = alias
         self.path = path
         self.builtin = builtin  # None: not asked yet
+        self.commands: dict[str, str] = {}  # those by which it was found: their lines count before any pattern
         self.visited = False
         self.required = False
         self.plain = False  # its install command does not count
@@ -53,6 +56,17 @@ class Module:
         if self._dependencies is None:
             self._dependencies = self._modules.dependencies(self.name)
         return self._dependencies or []
+
+    def command(self, keyword: str) -> str | None:
+        """The command of the configuration for ``install`` or ``remove``."""
+        if keyword in self.commands:
+            return self.commands[keyword]
+        configuration = self._modules.configuration
+        return (
+            configuration.install_command(self.name)
+            if keyword == "install"
+            else configuration.remove_command(self.name)
+        )
 
     @property
     def is_builtin(self) -> bool:
@@ -95,6 +109,9 @@ class Modules:
         if known is None:
             builtin = True if found.is_builtin else None
             known = Module(self, found.name, found.alias, found.path, builtin)
+            command = None if found.alias or found.path else self.configuration.command_for(found.name)
+            if command is not None:
+                known.commands[command[0]] = command[1]
             self._modules[found.name, found.alias] = known
         return known
 

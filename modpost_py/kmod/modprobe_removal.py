@@ -58,7 +58,7 @@ class Removal:
 
     def _remove(self, module: Module, with_holders: bool) -> None:
         wishes = self._wishes
-        command = None if wishes.ignore_commands else self._modules.configuration.remove_command(module.name)
+        command = None if wishes.ignore_commands else module.command("remove")
         if command is None and not wishes.ignore_loaded and not self._is_loaded(module):
             return
         if module.name in self._way or len(self._way) > _DEEPEST:

@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="tests.conformance.modprobe_outputs", description=__doc__.splitlines()[0])
     parser.add_argument("--kernel", action="append", choices=_KERNELS, help="only this one")
-    parser.add_argument("--rounds", type=int, default=40, help="random configurations for each kernel (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=20, help="random configurations for each kernel (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shown", type=int, default=10, help="show at most so many differences (%(default)s)")
     parsed = parser.parse_args(arguments)

@@ -95,8 +95,8 @@ def test_questions(tmp_path: Path) -> None:
         "install d* first\ninstall d1 second\nremove x* gone\nsoftdep d? pre: p\nsoftdep d1 pre: q\n"
     )
     configuration = Configuration.read([str(file)])
-    assert configuration.aliased("disk_1") == ["d1", "d2"]
-    assert configuration.aliased("disk_a") == ["d1", "d3"]
+    assert configuration.aliased("disk_1") == [("disk_*", "d1"), ("disk_[0-9]", "d2")]
+    assert configuration.aliased("disk_a") == [("disk_*", "d1"), ("disk_a", "d3")]
     assert configuration.aliased("disk") == []
     assert configuration.options_for("d1", "disk_1") == "x=1 y=2"
     assert configuration.options_for("d1", None) == "x=1"
@@ -104,6 +104,8 @@ def test_questions(tmp_path: Path) -> None:
     assert configuration.install_command("e1") is None
     assert configuration.remove_command("x1") == "gone"
     assert configuration.has_command("d1")
+    assert configuration.command_for("d1") == ("install", "second")
+    assert configuration.command_for("x*") == ("remove", "gone")
     assert not configuration.has_command("d2")
     soft = configuration.soft_dependency("d1")
     assert soft is not None

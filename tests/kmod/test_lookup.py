@@ -16,8 +16,8 @@ from tests.kmod.fake_root import make_databases
 class Fixed:
     """A configuration of two aliases and a command."""
 
-    def aliased(self, alias: str) -> list[str]:
-        return {"core": ["helper.ko", "ext4"], "nothing": ["no_such"]}.get(alias, [])
+    def aliased(self, alias: str) -> list[tuple[str, str]]:
+        return {"core": [("co*", "helper.ko"), ("core", "ext4")], "nothing": [("nothing", "no_such")]}.get(alias, [])
 
     def has_command(self, name: str) -> bool:
         return name in ("by_command", "disk")
@@ -28,11 +28,11 @@ def directory(tmp_path: Path) -> ModulesDirectory:
     """Some modules that are found in each of the databases, and one in several."""
     files = {
         "modules.dep": "kernel/core.ko:\nkernel/disk.ko.xz: kernel/bus-base.ko kernel/core.ko\nkernel/bus-base.ko: "
-        "kernel/core.ko\nextra/helper.ko:\n",
+        "kernel/core.ko\nextra/helper.ko:\nkernel/a:b.ko:\n",
         "modules.alias": "alias pci:v1* disk\nalias pci:v1d[0-9]* core\nalias disk core\nalias by_command core\n"
-        "alias gone no_file\nalias fs_ext4 core\n",
+        "alias gone no_file\nalias fs_ext4 core\nalias both core\n",
         "modules.symbols": "alias symbol:start core\n",
-        "modules.builtin": "kernel/fs/ext4.ko\n",
+        "modules.builtin": "kernel/fs/ext4.ko\nkernel/fs/both.ko\n",
         "modules.builtin.alias": "alias fs_* ext4\nalias ext? ext4\n",
     }
     for name, text in files.items():
@@ -64,6 +64,8 @@ def test_dependencies(directory: ModulesDirectory) -> None:
         ("ext4", [("ext4", None, True, None)]),
         ("ext2", [("ext4", None, True, "ext2")]),
         ("fs-ext4", [("core", "kernel/core.ko", False, "fs_ext4")]),
+        ("both", [("core", "kernel/core.ko", False, "both")]),
+        ("a:b", []),
         ("a]", []),
         ("", []),
     ],
@@ -82,7 +84,7 @@ def test_configuration_first(directory: ModulesDirectory) -> None:
     """Check that aliases of the configuration come before names, commands behind names and before aliases."""
     configuration = Fixed()
     assert directory.lookup("core", configuration) == [
-        FoundModule("helper", f"{directory.path}/extra/helper.ko", False, "core"),
+        FoundModule("helper", f"{directory.path}/extra/helper.ko", False, "co*"),
         FoundModule("ext4", None, True, "core"),
     ]
     assert directory.lookup("nothing", configuration) == [FoundModule("no_such", None, False, "nothing")]
