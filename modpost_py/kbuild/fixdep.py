@@ -9,12 +9,12 @@ The compiler's file is a Makefile rule (gcc and clang ``-MD``; rustc has comment
 
     depfile   = { rule | comment }
     rule      = target ":" { word } newline         the first word is the source, the others are headers
-    comment   = "#" ... newline                     from 6.4 on
-    newline after a backslash: a space              before 6.4 every backslash and newline is a space
+    comment   = "#" ... newline                     from 6.3 on
+    newline after a backslash: a space              before 6.3 every backslash and newline is a space
 
 and the result is Makefile text too; ``OPTION`` is ``foo/bar.h`` before 5.13, ``FOO_BAR`` since::
 
-    savedcmd_TARGET := COMMAND                      cmd_TARGET before 6.4
+    savedcmd_TARGET := COMMAND                      cmd_TARGET before 6.3
 
     source_TARGET := SOURCE
 
@@ -135,7 +135,7 @@ def dependencies(text: bytes, dialect: Dialect) -> Iterator[tuple[bool, bytes]]:
 
 
 def _word_dependencies(text: bytes, dialect: Dialect) -> Iterator[tuple[bool, bytes]]:
-    """As before 6.4: words between spaces, backslashes and newlines; one that ends with a colon is a target."""
+    """As before 6.3: words between spaces, backslashes and newlines; one that ends with a colon is a target."""
     follows_target = False
     for word in text.translate(_BLANKS).split(b" "):
         if not word:
@@ -148,7 +148,7 @@ def _word_dependencies(text: bytes, dialect: Dialect) -> Iterator[tuple[bool, by
 
 
 def _make_dependencies(text: bytes, dialect: Dialect) -> Iterator[tuple[bool, bytes]]:
-    """As since 6.4: make's syntax.  Only the first rule's source counts, and every other file once."""
+    """As since 6.3: make's syntax.  Only the first rule's source counts, and every other file once."""
     is_target, is_source, has_source = True, False, False
     seen = set()
     for written in _make_words(text):

@@ -61,8 +61,8 @@ class Dialect:
 _AUTOCONF = b"include/generated/autoconf.h"
 _AUTOKSYMS = b"include/generated/autoksyms.h"
 
-#: Oldest first.  5.10, 6.1, 6.12, 7.2 and 7.3 were compared with the programs; that the changes came with 5.13, 5.18,
-#: 6.4 and 6.5 is recollection.
+#: Oldest first.  5.10, 6.1, 6.12, 7.2 and 7.3 were compared with the programs.  That savedcmd_ came with 6.3 follows from
+#: the date of its commit (December 2022); that the other changes came with 5.13, 5.18, 6.3 and 6.5 is recollection.
 DIALECTS = (
     Dialect(
         (2, 6), variable=b"cmd", lower_case=True, is_make_syntax=False, lists_once=False,
@@ -77,7 +77,7 @@ DIALECTS = (
         ignored=(_AUTOCONF, _AUTOKSYMS), unread=(), checks_each_write=False, checks_at_end=True,
     ),
     Dialect(
-        (6, 4), variable=b"savedcmd", lower_case=False, is_make_syntax=True, lists_once=True,
+        (6, 3), variable=b"savedcmd", lower_case=False, is_make_syntax=True, lists_once=True,
         ignored=(_AUTOCONF, _AUTOKSYMS), unread=(b".rlib", b".rmeta", b".so"), checks_each_write=False,
         checks_at_end=True,
     ),

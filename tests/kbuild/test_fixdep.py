@@ -69,7 +69,7 @@ def test_whole_text_6_1() -> None:
 
 
 @pytest.mark.parametrize("release", _NEW)
-def test_whole_text_since_6_4(release: str) -> None:
+def test_whole_text_since_6_3(release: str) -> None:
     """Check that newer kernels set savedcmd_."""
     assert _text(release, "a.o: a.c \\\n a.h\n", a_c="#if CONFIG_FOO_BAR\n", a_h="CONFIG_X") == (
         "savedcmd_a.o := CC\n\nsource_a.o := a.c\n\ndeps_a.o := \\\n    $(wildcard include/config/FOO_BAR) \\\n"
@@ -123,7 +123,7 @@ def test_autoksyms(release: str, listed: list[str]) -> None:
 
 
 def test_first_dependency_that_counts() -> None:
-    """Check what the source is where autoconf.h comes first: the next one up to 6.3, itself since."""
+    """Check what the source is where autoconf.h comes first: the next one up to 6.2, itself since."""
     _write({"include/generated/autoconf.h": "CONFIG_A"})
     depfile = "a.o: include/generated/autoconf.h a.c\n"
     assert "source_a.o := a.c\n" in _text("6.1", depfile, a_c="")
@@ -131,14 +131,14 @@ def test_first_dependency_that_counts() -> None:
 
 
 def test_repeated_headers() -> None:
-    """Check that a header is listed each time up to 6.3, once since."""
+    """Check that a header is listed each time up to 6.2, once since."""
     depfile = "a.o: a.c b.h c.h b.h\n"
     assert _middle("6.1", depfile, a_c="", b_h="", c_h="") == ["b.h", "c.h", "b.h"]
     assert _middle("6.12", depfile, a_c="", b_h="", c_h="") == ["b.h", "c.h"]
 
 
 def test_several_rules() -> None:
-    """Check that a second rule's source is read but not listed up to 6.3, and nothing since."""
+    """Check that a second rule's source is read but not listed up to 6.2, and nothing since."""
     depfile = "a.o: a.c b.h\n\nb.o: b.c c.h\n"
     files = {"a_c": "", "b_h": "", "b_c": "CONFIG_B", "c_h": ""}
     assert _middle("6.1", depfile, **files) == ["b.h", "$(wildcard include/config/B)", "c.h"]
@@ -146,13 +146,13 @@ def test_several_rules() -> None:
 
 
 def test_rust_libraries_are_not_read() -> None:
-    """Check that since 6.4 what is no text is listed but not searched."""
+    """Check that since 6.3 what is no text is listed but not searched."""
     _write(dict.fromkeys(("l.rlib", "m.rmeta", "n.so"), "CONFIG_X"))
     assert _middle("6.12", "a.o: a.c l.rlib m.rmeta n.so\n", a_c="") == ["l.rlib", "m.rmeta", "n.so"]
     assert _middle("6.1", "a.o: a.c l.rlib\n", a_c="") == ["l.rlib", "$(wildcard include/config/X)"]
 
 
-# rustc's comments, make's escapes and line ends -> what is listed since 6.4
+# rustc's comments, make's escapes and line ends -> what is listed since 6.3
 _MAKE_SYNTAX = {
     "# env: A=1 \\\n goes on\na.o: a.c b.h # c.h\n": ["b.h"],
     "a.o: a.c # goes on \\\n x: b.h c.h\n": [],
@@ -168,19 +168,19 @@ _MAKE_SYNTAX = {
 
 @pytest.mark.parametrize(("depfile", "listed"), _MAKE_SYNTAX.items())
 def test_make_syntax(depfile: str, listed: list[str]) -> None:
-    """Check that since 6.4 comments, escapes and line ends mean what they mean to make."""
+    """Check that since 6.3 comments, escapes and line ends mean what they mean to make."""
     _write(dict.fromkeys(("a.c", "b.h", "c.h", "with\\ space.h", "ha#sh.h", "col:on.h", ":", "back\\\\", "x"), ""))
     assert _middle("6.12", depfile) == listed
 
 
-def test_words_before_6_4() -> None:
-    """Check that up to 6.3 every backslash and newline divides words, and comments are words."""
+def test_words_before_6_3() -> None:
+    """Check that up to 6.2 every backslash and newline divides words, and comments are words."""
     _write(dict.fromkeys(("a.c", "with", "space.h", "#", "b.h"), ""))
     assert _middle("6.1", "a.o: a.c with\\ space.h\n# b.h") == ["with", "space.h", "#", "b.h"]
 
 
 def test_words_before_the_rule() -> None:
-    """Check that up to 6.3 a word before any target is listed, and since 6.4 is a target itself."""
+    """Check that up to 6.2 a word before any target is listed, and since 6.3 is a target itself."""
     _write({"b.h": "CONFIG_B"})
     assert _text("6.1", "b.h a.o: a.c\n", a_c="").startswith(
         "cmd_a.o := CC\n\n  b.h \\\n    $(wildcard include/config/B) \\\nsource_a.o := a.c\n"
@@ -293,7 +293,7 @@ def test_bytes_that_are_no_text() -> None:
     ("release", "since"),
     [
         ("4.19.0", (2, 6)), ("5.10.262", (2, 6)), ("v5.13-rc1", (5, 13)), ("5.18", (5, 18)),
-        ("6.1.0-56-arm64", (5, 18)), ("6.12.118+deb13-amd64", (6, 5)), ("7.x", (6, 5)), ("6.4.0", (6, 4)),
+        ("6.1.0-56-arm64", (5, 18)), ("6.12.118+deb13-amd64", (6, 5)), ("7.x", (6, 5)), ("6.4.0", (6, 3)), ("6.2", (5, 18)),
     ],
 )  # fmt: skip
 def test_dialects(release: str, since: tuple[int, int]) -> None:
