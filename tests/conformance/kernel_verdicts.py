@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What modcheck says about modules with a defect, beside what Debian's kernels say that are asked to load them.
 
-    python -m tests.conformance.kernel_verdicts [KERNEL:ARCHITECTURE...]     (default: 6.1:amd64 and three more)
+    python -m tests.conformance.kernel_verdicts [KERNEL:ARCHITECTURE...]     (default: 6.1:amd64 and four more)
 
 The modules of :mod:`tests.conformance.verdict_cases` are built through kbuild by our programs and changed.  A booted
 kernel is given each; a case is equal if modcheck says the same of loading or refusing, the error number, the message
-in the kernel's log, and the taint letters of the loaded module.  The first kernel gets all cases, the others those of
-two command lines.
+in the kernel's log, and the taint letters of the loaded module.  Kernels that are named get all cases; by default the
+first gets all, the others those without words on the kernel's command line.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from tests.conformance.kernels import KERNELS, KernelPackages
 from tests.conformance.module_builds import BuildFailure, ModuleKit
 from tests.conformance.verdict_cases import BUILD_ARGUMENTS, CASES, SHIPPED, SOURCES, Case, derived
 
-_DEFAULT = ("6.1:amd64", "6.1:arm64", "6.12:amd64", "5.10:amd64")
+_DEFAULT = ("6.1:amd64", "6.1:arm64", "6.12:amd64", "7.x:amd64", "5.10:amd64")
 #: Whose refusals the table of cases states.
 _STATED = "6.1:amd64"
 #: The command lines with which the other kernels are booted.
-_SHORT = ("", "module.sig_enforce=1")
+_SHORT = ("",)
 
 # Asks the kernel about the files /cases/$1.ko, whose module is called $2, after loading /loaded/NAME.ko for each of $3.
 _SCRIPT_HEAD = """\

@@ -86,6 +86,15 @@ def _caller(name: str, call: str, include: str = "", declaration: str = "", more
     )  # fmt: skip
 
 
+# Names of name spaces are strings since 6.13.
+_IMPORT = """\
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+MODULE_IMPORT_NS("DMA_BUF");
+#else
+MODULE_IMPORT_NS(DMA_BUF);
+#endif"""
+
 _BUILT = ("good", "proprietary", "exporter", "user", "gpl", "space", "missing")
 
 #: File name -> text: what kbuild builds for the cases.
@@ -101,7 +110,7 @@ SOURCES: Mapping[str, str] = {
     # What counts is that it refers to the symbol: the call is never reached.
     "verdict_space.c": _caller(
         "dma_buf_put", "if (THIS_MODULE->state == MODULE_STATE_GOING) dma_buf_put(NULL)",
-        include="linux/dma-buf.h", more="MODULE_IMPORT_NS(DMA_BUF);",
+        include="linux/dma-buf.h", more=_IMPORT,
     ),
     "verdict_missing.c": _caller(
         "verdict_nowhere", "verdict_nowhere()", declaration="void verdict_nowhere(void);"
