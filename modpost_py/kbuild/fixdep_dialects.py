@@ -61,8 +61,8 @@ class Dialect:
 _AUTOCONF = b"include/generated/autoconf.h"
 _AUTOKSYMS = b"include/generated/autoksyms.h"
 
-#: Oldest first.  5.10, 6.1, 6.12, 7.2 and 7.3 were compared with the programs.  That savedcmd_ came with 6.3 follows from
-#: the date of its commit (December 2022); that the other changes came with 5.13, 5.18, 6.3 and 6.5 is recollection.
+#: Oldest first.  5.10, 6.1, 6.12, 7.2 and 7.3 were compared with the programs.  That savedcmd_ came with 6.3 follows
+#: from its commit's date (December 2022); that the other changes came with 5.13, 5.18, 6.3 and 6.5 is recollection.
 DIALECTS = (
     Dialect(
         (2, 6), variable=b"cmd", lower_case=True, is_make_syntax=False, lists_once=False,
