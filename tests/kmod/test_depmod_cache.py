@@ -12,6 +12,7 @@ import pytest
 from modpost_py.kmod import depmod_cache, depmod_reading
 from modpost_py.kmod.depmod import DepmodOptions, update
 from modpost_py.kmod.depmod_cache import DepmodCache
+from modpost_py.kmod.depmod_reading import ModuleFacts
 from tests.kmod.depmod_trees import CACHE, RELEASE, made_files, write_tree
 
 TREE = f"""\
@@ -41,7 +42,12 @@ class Tree:
         self.root = root
         self.read: list[str] = []
         real = depmod_reading.read_facts
-        monkeypatch.setattr(depmod_reading, "read_facts", lambda path: (self.read.append(path), real(path))[1])
+
+        def read_facts(path: str) -> ModuleFacts:
+            self.read.append(path)
+            return real(path)
+
+        monkeypatch.setattr(depmod_reading, "read_facts", read_facts)
 
     def run(self, **options: object) -> list[tuple[int, str]]:
         """Run it; returns the warnings and errors, ``read`` are the names of the modules that were read."""

@@ -87,7 +87,8 @@ def test_keys_must_be_ascii() -> None:
 def test_everything_is_read_back(entries: list[tuple[str, str, int]]) -> None:
     """Check that all entries come back, ordered by key and priority, and that each key is found."""
     index = IndexFile("i", index_bytes(entries))
-    ordered = sorted(reversed(entries), key=lambda entry: (entry[0].encode(), entry[2]))
+    ordered = entries[::-1]
+    ordered.sort(key=lambda entry: (entry[0].encode(), entry[2]))
     assert list(index.entries()) == [IndexEntry(key, priority, value) for key, value, priority in ordered]
     for key, *_ in entries:
         assert index.search(key) == next(value for other, value, _ in ordered if other == key)
