@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # importing typing takes longer than these programs need to start
 if TYPE_CHECKING:
     from modpost_py.messages import Diagnostic, Message
 

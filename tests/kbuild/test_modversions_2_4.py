@@ -111,6 +111,9 @@ def test_prefix_of_smp_kernels(repository: Path) -> None:
 def test_rebuilds_what_changed(repository: Path) -> None:
     """Check that a second make compiles nothing, and that a changed header renews the versions."""
     _, again, changed = run(
-        repository, "make > /dev/null", "make | grep -c '^  CC'", "touch include/linux/bar.h; make | grep -cE '^  (CPP|GENKSYMS|CC) '"
+        repository,
+        "make > /dev/null",
+        "make | grep -c '^  CC'",
+        "touch include/linux/bar.h; make | grep -cE '^  (CPP|GENKSYMS|CC) '",
     )
     assert (again, changed) == (["0"], ["5"])
