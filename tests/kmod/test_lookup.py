@@ -9,6 +9,7 @@ import pytest
 
 from modpost_py.errors import FileError
 from modpost_py.kmod.errors import KmodError
+from modpost_py.kmod.index_file import index_bytes
 from modpost_py.kmod.lookup import EscapingPathError, FoundModule, ModulesDirectory
 from tests.kmod.fake_root import make_databases
 
@@ -28,7 +29,7 @@ def directory(tmp_path: Path) -> ModulesDirectory:
     """Some modules that are found in each of the databases, and one in several."""
     files = {
         "modules.dep": "kernel/core.ko:\nkernel/disk.ko.xz: kernel/bus-base.ko kernel/core.ko\nkernel/bus-base.ko: "
-        "kernel/core.ko\nextra/helper.ko:\nkernel/a:b.ko:\n",
+        "kernel/core.ko\nextra/helper.ko:\n",
         "modules.alias": "alias pci:v1* disk\nalias pci:v1d[0-9]* core\nalias disk core\nalias by_command core\n"
         "alias gone no_file\nalias fs_ext4 core\nalias both core\n",
         "modules.symbols": "alias symbol:start core\n",
@@ -65,7 +66,6 @@ def test_dependencies(directory: ModulesDirectory) -> None:
         ("ext2", [("ext4", None, True, "ext2")]),
         ("fs-ext4", [("core", "kernel/core.ko", False, "fs_ext4")]),
         ("both", [("core", "kernel/core.ko", False, "both")]),
-        ("a:b", []),
         ("a]", []),
         ("", []),
     ],
@@ -120,6 +120,14 @@ def test_damage_is_told_once(tmp_path: Path) -> None:
     assert [str(error).partition(":")[0] for error in told] == [f"{tmp_path}/modules.dep.bin"]
     with pytest.raises(KmodError):
         ModulesDirectory(str(tmp_path)).lookup("core")
+
+
+def test_no_names_with_colons(tmp_path: Path) -> None:
+    """Check that modules.dep is not asked for a text with a colon: no module has such a name."""
+    (tmp_path / "modules.dep.bin").write_bytes(index_bytes([("a:b", "a:b.ko:", 0)]))
+    directory = ModulesDirectory(str(tmp_path))
+    assert directory.lookup("a:b") == []
+    assert directory.path_of("a:b") is None
 
 
 def test_nothing_there(tmp_path: Path) -> None:
