@@ -30,7 +30,7 @@ conformance: $(INSTALLED)    ## compare with the C programs on Debian's kernels 
 	@"$(VENV)/bin/python" -m tests.conformance.run
 
 e2e: $(INSTALLED)    ## boot Debian's kernels under qemu and load modules that these programs made
-	@"$(VENV)/bin/python" -m tests.conformance.run --only boots kernel-verdicts
+	@"$(VENV)/bin/python" -m tests.conformance.run --only boots kernel-verdicts booted-tools
 
 test-oldest: $(OLDEST)/.installed    ## run the tests with the oldest pycparser, lark and pyelftools that are allowed
 	@"$(OLDEST)/bin/python" -m pytest

@@ -56,6 +56,10 @@ def _modules(name: str, kernel: str, architecture: str) -> Part:
     return Part(f"modpost-{name}", "modpost_modules", ("--kernel", kernel, "--architecture", architecture))
 
 
+def _builds(kernel: str) -> Part:
+    return Part(f"kbuild-{kernel}", "kbuild_builds", ("--kernel", kernel))
+
+
 #: The longest first, so that the two lanes end together.
 PARTS: tuple[Part, ...] = (
     _units("6.1", "6.1", "amd64", 320),
@@ -67,7 +71,7 @@ PARTS: tuple[Part, ...] = (
     _units("arm64", "6.1", "arm64", 60),
     _units("s390x", "6.1", "s390x", 50),
     _units("armhf", "6.1", "armhf", 50),
-    Part("kbuild", "kbuild_builds"),
+    *(_builds(kernel) for kernel in ("6.1", "5.10", "6.12", "7.x", "6.1-arm64")),
     Part("dkms-drivers", "dkms_drivers"),
     Part("depmod", "depmod_files"),
     Part("modinfo", "modinfo_outputs"),
@@ -77,6 +81,8 @@ PARTS: tuple[Part, ...] = (
     Part("modcheck", "modcheck_kernels"),
     Part("foreign-headers", "foreign_headers"),
     Part("restamp", "restamped_modules"),
+    Part("layouts", "layouts_of_kernels"),
+    Part("booted-tools", "booted_tools"),
     Part("fixdep", "fixdep_files"),
     _modules("7.x", "7.x", "amd64"),
     _modules("7.x-backports", "7.x-backports", "amd64"),
