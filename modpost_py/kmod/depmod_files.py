@@ -220,16 +220,17 @@ class Database:
 
 def _device(aliases: Iterable[str]) -> tuple[str, str]:
     """The device name among aliases, and its numbers as ``c10:200``; empty texts where there are none."""
-    device = numbers = ""
+    device: str | None = None
+    numbers = ""
     for alias in aliases:
         match = _DEVICE_NUMBERS.match(alias)
         if alias.startswith("devname:"):
             device = alias.removeprefix("devname:")
         elif match is not None:
             numbers = f"{match[1][0]}{_unsigned(match[2])}:{_unsigned(match[3])}"
-        if device and numbers:
+        if device is not None and numbers:
             break
-    return device, numbers
+    return device or "", numbers
 
 
 def _unsigned(digits: str) -> int:

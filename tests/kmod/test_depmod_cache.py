@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -35,17 +36,18 @@ WARNING = (4, "Unmatched bracket in x[")
 
 
 class Tree:
-    """A modules directory, and what runs of depmod-py on it read and said."""
+    """A modules directory, and what runs of depmod-py on it read and said; ``failure`` makes reading fail."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.directory = write_tree(TREE, root)
         self.root = root
         self.read: list[str] = []
+        self.failure = 0
         real = depmod_reading.read_facts
 
         def read_facts(path: str) -> ModuleFacts:
             self.read.append(path)
-            return real(path)
+            return ModuleFacts(self.failure, *[b""] * 6) if self.failure else real(path)
 
         monkeypatch.setattr(depmod_reading, "read_facts", read_facts)
 
@@ -202,3 +204,13 @@ def test_unsettled_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     tree.run()
     assert sorted(tree.read) == ["a.ko", "b.ko"]
     assert DepmodCache.read(str(tree.directory)).run == ""
+
+
+@pytest.mark.parametrize(("failure", "read_again"), [(errno.EACCES, ["b.ko", "a.ko"]), (errno.ENOEXEC, [])])
+def test_passing_failures(tree: Tree, failure: int, read_again: list[str]) -> None:
+    """Check that a module that could not be read for want of permission is read again, and a damaged one is not."""
+    tree.failure = failure
+    tree.run()
+    tree.failure = 0
+    tree.run()
+    assert tree.read == read_again
