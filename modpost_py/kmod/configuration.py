@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -169,11 +170,7 @@ class Configuration:
 
     def aliased(self, alias: str) -> list[Statement]:
         """The ``alias`` lines (pattern, module) whose pattern matches a normalised alias, in their order."""
-        if not self.aliases:
-            return []
-        from modpost_py.kmod.glob_matching import matches
-
-        return [statement for statement in self.aliases if matches(statement.name, alias)]
+        return [statement for statement in self.aliases if _matches(statement.name, alias)]
 
     def has_command(self, name: str) -> bool:
         """Whether an ``install`` or ``remove`` line is for exactly this normalised name."""
@@ -201,9 +198,7 @@ class Configuration:
 
     def soft_dependency(self, name: str) -> SoftDependency | None:
         """The first ``softdep`` line whose pattern matches the module's name."""
-        from modpost_py.kmod.glob_matching import matches
-
-        return next((line for line in self.softdeps if line.name == name or matches(line.name, name)), None)
+        return next((line for line in self.softdeps if _matches(line.name, name)), None)
 
 
 def _statement(words: Sequence[Token]) -> Statement:
@@ -211,11 +206,21 @@ def _statement(words: Sequence[Token]) -> Statement:
 
 
 def _first_match(statements: Iterable[Statement], name: str) -> str | None:
+    return next((text for pattern, text in statements if _matches(pattern, name)), None)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """fnmatch(3), byte by byte: kmod sets no locale."""
+    if pattern == name and not _SPECIAL.search(pattern):
+        return True
     from modpost_py.kmod.glob_matching import matches
 
-    return next((text for pattern, text in statements if matches(pattern, name)), None)
+    if not (pattern.isascii() and name.isascii()):
+        pattern, name = (text.encode("utf-8", "surrogateescape").decode("latin-1") for text in (pattern, name))
+    return matches(pattern, name)
 
 
+_SPECIAL = re.compile(r"[*?\[\\]")
 _DEPRECATED = ("include", "config")
 _ACTIONS: dict[str, Callable[[Configuration, Sequence[Token]], None]] = {
     "alias": Configuration._add_alias,

@@ -45,13 +45,18 @@ def matches(pattern: str, text: str) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _expression(pattern: str) -> re.Pattern[str]:
     parts: list[str] = []
+    star_at = None
     at = 0
     while at < len(pattern):
         character = pattern[at]
         at += 1
         if character == "*":
-            if parts[-1:] != [".*"]:
-                parts.append(".*")
+            # What stands between two stars may be looked for once, at its first place: no way back into it, or a
+            # pattern of many stars would take for ever.
+            if star_at is not None:
+                parts[star_at:] = ["(?>.*?", *parts[star_at + 1 :], ")"]
+            star_at = len(parts)
+            parts.append(".*")
         elif character == "?":
             parts.append(".")
         elif character == "[":

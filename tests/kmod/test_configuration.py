@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modpost_py.kmod.configuration import Configuration
+from modpost_py.kmod.configuration import Configuration, Statement
 from modpost_py.kmod.configuration_files import LogicalLine, Problem, configuration_files, logical_lines
 from modpost_py.kmod.kernel_command_line import ModuleParameter, module_parameters
 
@@ -91,13 +91,16 @@ def test_questions(tmp_path: Path) -> None:
     """Check what a configuration answers: patterns for aliases, commands and soft dependencies, names for options."""
     file = tmp_path / "a.conf"
     file.write_text(
-        "alias disk-* d1\nalias disk-[0-9] d2\nalias disk_a d3\noptions d1 x=1\noptions disk_1 y=2\noptions d* z=3\n"
+        "alias disk-* d1\nalias disk-[0-9] d2\nalias disk_a d3\nalias b?d d5\nalias b??ed d4\n"
+        "options d1 x=1\noptions disk_1 y=2\noptions d* z=3\n"
         "install d* first\ninstall d1 second\nremove x* gone\nsoftdep d? pre: p\nsoftdep d1 pre: q\n"
     )
     configuration = Configuration.read([str(file)])
     assert configuration.aliased("disk_1") == [("disk_*", "d1"), ("disk_[0-9]", "d2")]
     assert configuration.aliased("disk_a") == [("disk_*", "d1"), ("disk_a", "d3")]
     assert configuration.aliased("disk") == []
+    assert configuration.aliased("béd") == []
+    assert configuration.aliased("béed") == [("b??ed", "d4")]
     assert configuration.options_for("d1", "disk_1") == "x=1 y=2"
     assert configuration.options_for("d1", None) == "x=1"
     assert configuration.install_command("d1") == "first"
@@ -111,6 +114,15 @@ def test_questions(tmp_path: Path) -> None:
     assert soft is not None
     assert soft.pre == ["p"]
     assert configuration.soft_dependency("d11") is None
+
+
+def test_pattern_of_many_stars() -> None:
+    """Check that a pattern with many stars takes no longer than any other."""
+    configuration = Configuration()
+    configuration.aliases = [Statement("a*" * 40 + "b", "x"), Statement("*a" * 40, "y"), Statement("a*[ab]*a*?a", "z")]
+    assert configuration.aliased("a" * 100 + "c") == []
+    assert configuration.aliased("a" * 100) == configuration.aliases[1:]
+    assert configuration.aliased("a" * 100 + "b") == configuration.aliases[:1]
 
 
 def test_problems(tmp_path: Path) -> None:
