@@ -158,7 +158,7 @@ class Root:
         environment: Mapping[str, str] = {**os.environ, "MODPROBE_OPTIONS": call.options or ""}
         result = subprocess.run(command, capture_output=True, env=environment)
         texts = [text.decode("utf-8", "surrogateescape") for text in (result.stdout, result.stderr)]
-        return self.as_inside(*texts, result.returncode)
+        return self.as_inside(texts[0], texts[1], result.returncode)
 
     def as_inside(self, output: str, messages: str, status: int) -> Outcome:
         """An outcome with paths as they are inside of the root."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sized
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_any_file(data: bytes) -> None:
     path = f"/dev/fd/{_pipe_with(data)}"
     configuration.add_file(path)
     os.close(int(path.rpartition("/")[2]))
-    kinds = (
+    kinds: tuple[Sized, ...] = (
         configuration.aliases,
         configuration.blacklist,
         configuration.options,
@@ -56,7 +57,7 @@ def test_any_file(data: bytes) -> None:
         configuration.problems,
     )
     blank_lines = [line for line in logical_lines(data) if not line.text.strip(" \t")]
-    assert sum(map(len, kinds)) == len(list(logical_lines(data))) - len(blank_lines)
+    assert sum(len(kind) for kind in kinds) == len(list(logical_lines(data))) - len(blank_lines)
 
 
 def _pipe_with(data: bytes) -> int:
