@@ -191,7 +191,7 @@ def _take(choice: _Choice, letter: str, argument: str) -> None:
     elif letter == "A":
         choice.is_quick = True
     elif letter == "b":
-        choice.base = argument if argument.startswith("/") else f"{os.getcwd()}/{argument}"
+        choice.base = _absolute(argument)
     elif letter == "C":
         choice.configuration.append(argument)
     elif letter == "E":
@@ -212,6 +212,15 @@ def _take(choice: _Choice, letter: str, argument: str) -> None:
         choice.shown = _version()
     else:
         _take_flag(choice, letter)
+
+
+def _absolute(path: str) -> str:
+    if path.startswith("/"):
+        return path
+    try:
+        return f"{os.getcwd()}/{path}"
+    except OSError as error:
+        raise DepmodError(f"no current directory for {path}: {error.strerror}") from None
 
 
 def _version() -> str:

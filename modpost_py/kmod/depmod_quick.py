@@ -32,34 +32,38 @@ def is_database_newer(directory: str, report: Report) -> bool:
     except OSError as error:
         report(ERROR, f"could not fstatat({directory}, modules.dep): {error.strerror}")
         return False
-    return _is_older(directory, written, report, 0, set())
+    return _is_older_than(directory, written, report)
 
 
-def _is_older(directory: str, written: int, report: Report, depth: int, seen: set[tuple[int, int]]) -> bool:
-    """Whether all modules below ``directory`` are older than ``written``, in seconds since the epoch."""
-    descriptor = _FIRST_DESCRIPTOR + depth
-    for name in [entry.name for entry in os.scandir(directory)]:
-        if name in _EXCLUDED:
-            continue
-        path = f"{directory}/{name}"
+def _is_older_than(start: str, written: int, report: Report) -> bool:
+    """Whether no module below ``start`` was changed after the second ``written`` (since the epoch)."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [(start, 0)]
+    while waiting:
+        directory, depth = waiting.pop()
         try:
-            status = os.stat(path)
+            names = [entry.name for entry in os.scandir(directory)]
         except OSError as error:
-            report(ERROR, f"fstatat({descriptor}, {name}): {error.strerror}")
+            name = os.path.basename(directory)
+            report(ERROR, f"openat({_FIRST_DESCRIPTOR + depth - 1}, {name}, O_RDONLY): {error.strerror}")
             continue
-        if stat.S_ISDIR(status.st_mode):
-            identity = (status.st_dev, status.st_ino)
-            if identity in seen:
+        for name in names:
+            if name in _EXCLUDED:
                 continue
-            seen.add(identity)
+            path = f"{directory}/{name}"
             try:
-                if not _is_older(path, written, report, depth + 1, seen):
-                    return False
+                status = os.stat(path)
             except OSError as error:
-                report(ERROR, f"openat({descriptor}, {name}, O_RDONLY): {error.strerror}")
-        elif not stat.S_ISREG(status.st_mode):
-            report(ERROR, f"unsupported file type {directory}/: {stat.S_IFMT(status.st_mode):o}")
-        elif is_module_file(name) and status.st_mtime_ns // 10**9 > written:
-            report(DEBUG, f"{path} is newer than modules.dep")
-            return False
+                report(ERROR, f"fstatat({_FIRST_DESCRIPTOR + depth}, {name}): {error.strerror}")
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                identity = (status.st_dev, status.st_ino)
+                if identity not in seen:
+                    seen.add(identity)
+                    waiting.append((path, depth + 1))
+            elif not stat.S_ISREG(status.st_mode):
+                report(ERROR, f"unsupported file type {directory}/: {stat.S_IFMT(status.st_mode):o}")
+            elif is_module_file(name) and status.st_mtime_ns // 10**9 > written:
+                report(DEBUG, f"{path} is newer than modules.dep")
+                return False
     return True

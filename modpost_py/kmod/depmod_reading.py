@@ -105,14 +105,12 @@ class ModuleReading:
 
     def __init__(self, paths: Sequence[str]) -> None:
         processes = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
-        self._pool: Pool | None = None
-        if len(paths) < _FEWEST_FOR_PROCESSES or processes < 2:
+        is_worthwhile = len(paths) >= _FEWEST_FOR_PROCESSES and processes > 1
+        self._pool = _pool(processes) if is_worthwhile else None
+        if self._pool is None:
             self._facts: Iterator[ModuleFacts] = map(read_facts, paths)
             return
-        import multiprocessing  # a small run does without it
-
         batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
-        self._pool = multiprocessing.get_context("fork").Pool(processes, initializer=_leave_interrupts_to_parent)
         self._facts = (facts for batch in self._pool.imap(_read_batch, batches) for facts in batch)
 
     def __enter__(self) -> ModuleReading:
@@ -124,6 +122,16 @@ class ModuleReading:
 
     def __iter__(self) -> Iterator[ModuleFacts]:
         return self._facts
+
+
+def _pool(processes: int) -> Pool | None:
+    """Other processes; ``None`` where there can be none: in a root without ``/dev/shm``, or at a limit."""
+    import multiprocessing  # a small run does without it
+
+    try:
+        return multiprocessing.get_context("fork").Pool(processes, initializer=_leave_interrupts_to_parent)
+    except (OSError, ImportError):
+        return None
 
 
 def _leave_interrupts_to_parent() -> None:

@@ -167,3 +167,34 @@ def test_long_cycle() -> None:
     """Check that a long cycle is found as a whole, beginning with the first module."""
     needs = [[(number + 1) % 3000] for number in range(3000)]
     assert cycles_of(needs) == ([[*range(3000), 0]], 3000)
+
+
+def test_no_other_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that all is done where no other process can be started, as in a root without /dev/shm."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("multiprocessing.context.BaseContext.Pool", refuse)
+    monkeypatch.setattr("modpost_py.kmod.depmod_reading._FEWEST_FOR_PROCESSES", 1)
+    directory = write_tree(MODULE + EMPTY, tmp_path)
+    monkeypatch.setattr("sys.argv", ["depmod", "-b", str(tmp_path), RELEASE])
+    assert depmod_cli.main() == 0
+    assert made_files(directory)["modules.dep"] == b"kernel/a.ko:\n"
+
+
+def test_deep_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that directories may be as deep as paths are long."""
+    write_tree(EMPTY, tmp_path)
+    directory = tmp_path / "lib/modules" / RELEASE
+    deep = [f"{directory}{'/d' * depth}" for depth in range(1, 1201)]
+    for path in deep:
+        os.mkdir(path)
+    try:
+        for options in ([], ["-A"]):
+            monkeypatch.setattr("sys.argv", ["depmod", *options, "-b", str(tmp_path), RELEASE])
+            assert depmod_cli.main() == 0
+    finally:  # Python's own rmtree is recursive
+        for path in reversed(deep):
+            os.rmdir(path)
+    assert made_files(directory)["modules.dep"] == b""
