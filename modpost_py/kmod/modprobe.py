@@ -74,10 +74,10 @@ _REASONS = {
 
 
 class Insertion:
-    """Inserts modules; ``loader`` is None where nothing is to be done but to tell each step to ``announce``."""
+    """Inserts modules; ``loader`` is None where nothing is to be done, ``announce`` where steps are not told."""
 
     def __init__(
-        self, modules: Modules, loader: Loader | None, wishes: Wishes, announce: Callable[[Step], None]
+        self, modules: Modules, loader: Loader | None, wishes: Wishes, announce: Callable[[Step], None] | None
     ) -> None:
         self._modules = modules
         self._loader = loader
@@ -130,14 +130,22 @@ class Insertion:
         options = f"{configured} {parameters}" if configured else parameters
         command = None if module.plain else module.command("install")
         if command is not None:
-            self._announce(Step("install", command, options))
+            if self._announce is not None:
+                self._announce(Step("install", command, options))
             self._run(command, options, module)
         else:
-            if module.path is not None:
-                self._announce(Step("insmod", module.path, options))
-            elif module.is_builtin:
-                self._announce(Step("builtin", module.name))
+            self._tell(module, options)
             self._load(module, options)
+
+    def _tell(self, module: Module, options: str) -> None:
+        if self._announce is None:
+            return
+        if module.path is not None:
+            self._announce(Step("insmod", module.path, options))
+        elif module.is_builtin:
+            self._announce(Step("builtin", module.name))
+        else:
+            self._modules.loaded.state(module.name)  # kmod asks, too, and may complain of the answer
 
     def _run(self, command: str, options: str, module: Module) -> None:
         if self._loader is None:

@@ -170,7 +170,8 @@ class _Command:
         from modpost_py.kmod.modprobe import Insertion, parameters_text
 
         choice = self._choice
-        insertion = Insertion(modules, self._chosen_loader(), self._wishes(), self._announce)
+        announce = self._announce if choice.says_steps else None
+        insertion = Insertion(modules, self._chosen_loader(), self._wishes(), announce)
         if not choice.all:
             name, *parameters = choice.arguments
             return 0 if insertion.insert(name, parameters_text(parameters)) else 1
