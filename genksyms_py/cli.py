@@ -10,12 +10,13 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from genksyms_py.arriving_text import ArrivingText
 from genksyms_py.atomic_output import write_atomically
 from genksyms_py.command_options import OwnOptions, long_options, own_options, short_options, usage
 from genksyms_py.crc_lines import crc_line, modversions_header
@@ -31,6 +32,8 @@ from genksyms_py.versions import UnitVersions, Versioner, exact_run
 _VERSION_TEXT = "genksyms version 2.5.60"
 # The size that the hash table of the C tool has; its last debug line tells the occupancy.
 _HASH_BUCKETS = 4096
+# Bytes to ask standard input for; a pipe gives less
+_CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
@@ -144,8 +147,9 @@ def _apply(letter: str, argument: str, settings: Settings, dialect: Dialect) -> 
 
 def _single(settings: Settings, own: OwnOptions, dialect: Dialect) -> int:
     """One unit from standard input to standard output."""
-    source = _standard_input()
+    source = ArrivingText(_standard_input())
     unit = _unit_versions(source, settings, own, dialect)
+    source.whole()  # who writes it shall not be cut off
     lines = (
         crc_line(dialect, version.name, version.crc, relative=settings.relative, prefix=settings.prefix)
         for version in unit.versions
@@ -163,7 +167,7 @@ def _single(settings: Settings, own: OwnOptions, dialect: Dialect) -> int:
     return status
 
 
-def _unit_versions(source: bytes, settings: Settings, own: OwnOptions, dialect: Dialect) -> UnitVersions:
+def _unit_versions(source: ArrivingText, settings: Settings, own: OwnOptions, dialect: Dialect) -> UnitVersions:
     reference = settings.reference if settings.reference is not None and _has_content(settings.reference) else None
     if not (settings.debug or settings.dump or settings.warnings or reference):
         versioner = Versioner(
@@ -181,7 +185,7 @@ def _unit_versions(source: bytes, settings: Settings, own: OwnOptions, dialect: 
             _tell(f"{message}\n")
 
     unit = exact_run(
-        source,
+        source.whole(),
         dialect,
         references=references,
         preserve=settings.preserve,
@@ -261,11 +265,11 @@ class _Progress:
         _tell("\r\x1b[K")
 
 
-def _standard_input() -> bytes:
-    """All of standard input; what the C tool's lexer says of one that cannot be read."""
+def _standard_input() -> Iterator[bytes]:
+    """Standard input as it arrives; what the C tool's lexer says of one that cannot be read."""
     try:
-        with open(0, "rb", closefd=False) as stream:
-            return stream.read()
+        while chunk := os.read(0, _CHUNK):
+            yield chunk
     except OSError:
         raise InputError("input in flex scanner failed") from None
 
@@ -273,7 +277,10 @@ def _standard_input() -> bytes:
 def _has_content(path: str) -> bool:
     """Whether a reference says anything: kbuild passes ``/dev/null`` where there is none."""
     try:
-        return stat.S_ISDIR(os.stat(path).st_mode) or os.stat(path).st_size > 0 or not os.path.isfile(path)
+        status = os.stat(path)
+        if stat.S_ISCHR(status.st_mode):
+            return status.st_rdev != os.stat(os.devnull).st_rdev
+        return not stat.S_ISREG(status.st_mode) or status.st_size > 0
     except OSError:
         return True
 

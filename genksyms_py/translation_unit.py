@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from pycparser.c_parser import ParseError
 
+from genksyms_py.arriving_text import ArrivingText
 from genksyms_py.c_front_end import FrontEnd
 from genksyms_py.declaration_shapes import shapes_of
 from genksyms_py.definitions import INITIAL_COUNTER, DeclarationReader, DeclarationTokens, Declared
@@ -72,24 +73,22 @@ class UnitReader:
         if self.remembers:
             self._with_tokens.append(piece)
 
-    def read(self, data: bytes) -> TranslationUnit:
+    def read(self, source: bytes | ArrivingText) -> TranslationUnit:
         """Read one preprocessed unit.  Raises :class:`IrregularError`."""
         for piece in self._with_tokens:
             piece.forget_tokens()
         self._with_tokens.clear()
-        if b"\0" in data:
-            data = data[: data.index(b"\0")]
-        return _Reading(self, data).unit()
+        return _Reading(self, ArrivingText([source]) if isinstance(source, bytes) else source).unit()
 
 
 class _Reading:
     """One unit under way: the row of its pieces, and the typedefs and enum constants so far."""
 
-    def __init__(self, reader: UnitReader, data: bytes) -> None:
+    def __init__(self, reader: UnitReader, text: ArrivingText) -> None:
         self._pieces = reader.pieces
         self._joined = reader.joined_pieces
         self._reader = reader
-        self._raw = data.split(b"\n# ")
+        self._text = text
         self._source_file = ""
         self._typedefs: set[str] = set()
         self._enumerators: set[str] = set()
@@ -106,16 +105,18 @@ class _Reading:
         self._row: list[Piece] = []
 
     def unit(self) -> TranslationUnit:
-        raw = self._raw
-        if raw[0].startswith(b"# "):
-            raw[0] = raw[0][2:]
+        text = self._text
+        raw = text.texts
+        if not text.more():
+            raise IrregularError
+        raw[0] = raw[0].removeprefix(b"# ")
         match = MARKER.match(raw[0])
-        if match is None or b"\n" not in raw[-1]:
+        if match is None:
             raise IrregularError
         self._source_file = match[2].decode("latin-1")
         known = self._pieces
-        index, count = 0, len(raw)
-        while index < count:
+        index = 0
+        while index < len(raw) or text.more():
             between = raw[index]
             variants = known.get(between, ())
             index += 1
@@ -128,6 +129,8 @@ class _Reading:
             while piece.rest:
                 piece, index = self._joined_with_next(piece, index)
                 self._append(piece)
+        if b"\n" not in raw[-1]:
+            raise IrregularError
         return TranslationUnit(self._reader, self._row, self._typedefs, self._enumerators)
 
     def _fitting(self, variants: Iterable[Piece]) -> Piece | None:
@@ -170,15 +173,15 @@ class _Reading:
 
     def _joined_with_next(self, piece: Piece, index: int) -> tuple[Piece, int]:
         """The piece that an incomplete declaration and the following text make."""
-        raw = self._raw
+        raw = self._text.texts
         parts = [piece.rest]
         anchors = list(piece.rest_anchors)
         length = len(piece.rest)
         depth = _depth(piece.rest)
         is_mixed = False
-        if index >= len(raw) or length > _LONGEST_REST:
+        if length > _LONGEST_REST or not (index < len(raw) or self._text.more()):
             raise IrregularError  # no end of the declaration in sight
-        while index < len(raw):
+        while index < len(raw) or self._text.more():
             match = MARKER.match(raw[index])
             if match is None:
                 raise IrregularError

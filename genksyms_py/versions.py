@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from genksyms_py.arriving_text import ArrivingText
 from genksyms_py.dialects import Dialect
 from genksyms_py.errors import UnversionableSymbolError
 from genksyms_py.exact_parser import ExactParser
@@ -122,12 +123,12 @@ class Versioner:
         self._notes_errors = notes_errors
         self._reader = UnitReader(dialect, notes_errors=notes_errors, remembers=remembers)
 
-    def unit_versions(self, source: bytes) -> UnitVersions:
-        """The versions of all symbols that a preprocessed unit exports."""
+    def unit_versions(self, source: bytes | ArrivingText) -> UnitVersions:
+        """The versions of all symbols that a preprocessed unit exports; the unit may still be arriving."""
         try:
             return self._fast(self._reader.read(source))
         except IrregularError:
-            return exact_run(source, self.dialect)
+            return exact_run(source if isinstance(source, bytes) else source.whole(), self.dialect)
 
     def _fast(self, unit: TranslationUnit) -> UnitVersions:
         result = UnitVersions()

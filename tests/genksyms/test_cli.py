@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from genksyms_py import cli
+from genksyms_py.arriving_text import ArrivingText
 from genksyms_py.command_options import usage
 from genksyms_py.dialects import dialect_of
 from tests.genksyms.running import CHECKOUT, PROGRAM, run, start, unit
@@ -214,6 +216,18 @@ def test_reference(tmp_path: Path) -> None:
     assert run(["-r", "same"], SOURCE, directory=tmp_path) == (0, SYMVER, "")
     (tmp_path / "empty").write_text("")
     assert run(["-r", "empty"], SOURCE, directory=tmp_path) == (0, SYMVER, "")
+
+
+def test_no_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that a reference without content, as kbuild passes it, costs no unit its fast path."""
+    (tmp_path / "empty").touch()
+    (tmp_path / "ref").write_text(REFERENCE)
+    found = [cli._has_content(str(path)) for path in ("/dev/null", tmp_path / "empty", tmp_path / "ref", "/dev/tty")]
+    assert found == [False, False, True, True]
+    monkeypatch.setattr(cli, "exact_run", None)
+    source = ArrivingText([unit("x", header="int x;")])
+    result = cli._unit_versions(source, cli.Settings(reference="/dev/null"), cli.OwnOptions(), dialect_of("6.1"))
+    assert [version.name for version in result.versions] == ["x"]
 
 
 def test_preserve(tmp_path: Path) -> None:
