@@ -23,6 +23,7 @@ from modpost_py.kmod.depmod_messages import (
     DepmodError,
     ReportedError,
 )
+from modpost_py.kmod.standard_streams import end_of_pipe, write_all, write_error
 
 _SHORT = "aAb:C:E:F:euqrvnP:wmVh"
 _LONG = (
@@ -119,15 +120,13 @@ class _Output:
             if self.verbosity >= NOTICE:
                 self._shown.append(f"{text}\n")
         elif priority <= self.verbosity:
-            _write_error(f"{os.path.basename(sys.argv[0])}: {LABELS[priority]}: {text}\n")
+            write_error(f"{os.path.basename(sys.argv[0])}: {LABELS[priority]}: {text}\n")
 
     def flush(self, rest: bytes = b"") -> None:
         """Write what goes to stdout; raises :class:`OSError`."""
         data = "".join(self._shown).encode("utf-8", "surrogateescape") + rest
         self._shown.clear()
-        position = 0
-        while position < len(data):
-            position += os.write(1, data[position : position + (1 << 20)])
+        write_all(1, data)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,9 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the C program is ended by a signal, in silence
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+    except BrokenPipeError:
+        return end_of_pipe()
     except OSError as error:  # stdout takes nothing: a full disk
         output.report(ERROR, f"stdout: {error.strerror}")
         return 1
@@ -155,7 +153,7 @@ def _status(words: Sequence[str], output: _Output) -> int:
             return 0
         return _Run(choice, output).execute()
     except OptionError as error:
-        _write_error(f"{sys.argv[0]}: {error}\n")
+        write_error(f"{sys.argv[0]}: {error}\n")
     except ReportedError:
         pass
     except ModpostError as error:
@@ -291,14 +289,6 @@ def _spelling(letter: str, words: Sequence[str], positional: Sequence[str]) -> s
     name = next(option.name for option in _LONG if option.short == letter)
     is_long = any(len(word) > 2 and f"--{name}".startswith(word) for word in words)
     return f"--{name}" if is_long else f"-{letter}"
-
-
-def _write_error(text: str) -> None:
-    """Write to stderr, which may be closed."""
-    import contextlib
-
-    with contextlib.suppress(OSError):
-        os.write(2, text.encode("utf-8", "surrogateescape"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modpost_py.errors import ModpostError
-from modpost_py.kmod.modcheck_output import complain, failed_output, print_text, terminal_progress
+from modpost_py.kmod.standard_streams import complain, failed_output, print_text, terminal_progress
 
 USAGE = "modcheck-py MODULE... (--against KERNEL... | --closest DIR...) [OPTION]..."
 DESCRIPTION = """\

@@ -17,6 +17,7 @@ from modpost_py.kmod.compression import DamagedModuleError
 from modpost_py.kmod.modinfo_lookup import Modules, NamedModule
 from modpost_py.kmod.modinfo_report import entries_of, everything, one_field, own_entries
 from modpost_py.kmod.module_file import ModuleFile
+from modpost_py.kmod.standard_streams import end_of_pipe, write_all, write_error
 
 if TYPE_CHECKING:
     from modpost_py.kmod.modinfo_json import Json
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         choice = _parsed(words)
     except OptionError as error:
-        _write_error(f"{sys.argv[0]}: {error}\n")
+        write_error(f"{sys.argv[0]}: {error}\n")
         return 1
     output = _Output()
     try:
@@ -107,9 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the C program is ended by a signal, in silence
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+    except BrokenPipeError:
+        return end_of_pipe()
     except OSError as error:  # stdout takes nothing: a full disk
         return _complain(f"stdout: {error.strerror}")
 
@@ -283,8 +283,7 @@ class _Output:
         data = "".join(self._texts).encode("utf-8", "surrogateescape")
         self._texts.clear()
         self._size = 0
-        while data:
-            data = data[os.write(1, data) :]
+        write_all(1, data)
 
 
 def _program() -> str:
@@ -293,18 +292,8 @@ def _program() -> str:
 
 def _complain(text: str) -> int:
     """One line on stderr; returns the exit status that it means."""
-    _write_error(f"{_program()}: ERROR: {text}\n")
+    write_error(f"{_program()}: ERROR: {text}\n")
     return 1
-
-
-def _write_error(text: str) -> None:
-    """A stderr that takes nothing is no reason to stop."""
-    data = text.encode("utf-8", "surrogateescape")
-    try:
-        while data:
-            data = data[os.write(2, data) :]
-    except OSError:
-        return
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from modpost_py.kmod.modprobe_options import (
     parsed,
     wait_milliseconds,
 )
+from modpost_py.kmod.standard_streams import end_of_pipe, write_all
 
 if TYPE_CHECKING:
     from modpost_py.kmod.loading import Loader
@@ -61,9 +62,8 @@ def main(
         return status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the C program is ended by a signal, in silence
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+    except BrokenPipeError:
+        return end_of_pipe()
     except OSError as error:  # stdout takes nothing: a full disk
         output.error(f"{_program()}: ERROR: stdout: {error.strerror}\n")
         return 1
@@ -330,9 +330,7 @@ class _Output:
 
 
 def _write(descriptor: int, text: str) -> None:
-    data = text.encode("utf-8", "surrogateescape")
-    while data:
-        data = data[os.write(descriptor, data) :]
+    write_all(descriptor, text.encode("utf-8", "surrogateescape"))
 
 
 def _directory_path(choice: Choice) -> str:

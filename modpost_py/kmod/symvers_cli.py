@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from modpost_py.errors import ModpostError
-from modpost_py.kmod.modcheck_output import complain, failed_output, print_text, terminal_progress
+from modpost_py.kmod.standard_streams import complain, failed_output, print_text, terminal_progress
 
 DESCRIPTION = "Work with what kernels export: Module.symvers from images, stability lists."
 _FROM_IMAGE = """\

@@ -10,20 +10,19 @@ status, what the kernel logs and which modules are loaded afterwards must be equ
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.conformance import module_alterations as alter
-from tests.conformance.boot import BootFailure, boot, emulator_for, kernel_and_architecture
+from tests.conformance.boot import boot, emulator_for
+from tests.conformance.booted_kernels import boot_each
 from tests.conformance.debian import Archive, NotAvailable
 from tests.conformance.kernels import KERNELS, KernelPackages
-from tests.conformance.module_builds import BuildFailure, ModuleKit, run_command
+from tests.conformance.module_builds import ModuleKit, run_command
 from tests.conformance.verdict_cases import SOURCES
 
 _DEFAULT = ("6.1:amd64", "6.1:arm64")
@@ -198,29 +197,7 @@ def run(name: str, directory: Path, verbose: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Boot the kernels; exit status 1 for any difference."""
-    parser = argparse.ArgumentParser(prog="tests.conformance.booted_tools", description=__doc__.splitlines()[0])
-    parser.add_argument("-v", "--verbose", action="store_true", help="show what both did")
-    parser.add_argument(
-        "kernels", nargs="*", type=kernel_and_architecture, metavar="KERNEL:ARCHITECTURE", default=_DEFAULT
-    )
-    parsed = parser.parse_args(arguments)
-    booted = failed = 0
-    for name in parsed.kernels:
-        with tempfile.TemporaryDirectory(prefix="tools-") as directory:
-            try:
-                wrong = run(name, Path(directory), parsed.verbose)
-            except NotAvailable as error:
-                print(f"NOT RUN: tools on {name}: {error}", flush=True)
-                continue
-            except (BuildFailure, BootFailure) as error:
-                print(f"{name}: {error}", flush=True)
-                wrong = 1
-            else:
-                booted += 1
-                print(f"{name}: {len(COMMANDS)} commands of modprobe, {wrong} differ", flush=True)
-            failed += wrong
-    print(f"{booted} kernels, {booted * len(COMMANDS)} commands of modprobe, {failed} differences")
-    return 1 if failed else 0
+    return boot_each("booted_tools", __doc__, run, _DEFAULT, (len(COMMANDS), "commands of modprobe"), arguments)
 
 
 if __name__ == "__main__":

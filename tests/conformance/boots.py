@@ -12,20 +12,18 @@ name space not imported; and take the first one again when ``kbuild-py restamp``
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.conformance import module_alterations as alter
-from tests.conformance.boot import BootFailure, boot, emulator_for, kernel_and_architecture
-from tests.conformance.debian import NotAvailable
+from tests.conformance.boot import boot, emulator_for
+from tests.conformance.booted_kernels import boot_each
 from tests.conformance.kernels import KERNELS, KernelPackages
-from tests.conformance.module_builds import BuildFailure, ModuleKit, run_command
+from tests.conformance.module_builds import ModuleKit, run_command
 
 _DEFAULT = ("6.1:amd64", "6.1:arm64", "6.12:amd64", "5.10:amd64")
 _SAMPLES = Path(__file__).parents[2] / "samples"
@@ -158,29 +156,7 @@ def run(name: str, directory: Path, verbose: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Boot the kernels; exit status 1 if anything went another way."""
-    parser = argparse.ArgumentParser(prog="tests.conformance.boots", description=__doc__.splitlines()[0])
-    parser.add_argument("-v", "--verbose", action="store_true", help="show every step")
-    parser.add_argument(
-        "kernels", nargs="*", type=kernel_and_architecture, metavar="KERNEL:ARCHITECTURE", default=_DEFAULT
-    )
-    parsed = parser.parse_args(arguments)
-    booted = failed = 0
-    for name in parsed.kernels:
-        with tempfile.TemporaryDirectory(prefix="boots-") as directory:
-            try:
-                wrong = run(name, Path(directory), parsed.verbose)
-            except NotAvailable as error:
-                print(f"NOT RUN: boot of {name}: {error}", flush=True)
-                continue
-            except (BuildFailure, BootFailure) as error:
-                print(f"{name}: {error}", flush=True)
-                wrong = 1
-            else:
-                booted += 1
-                print(f"{name}: {len(STEPS) - wrong} of {len(STEPS)} steps as expected", flush=True)
-            failed += wrong
-    print(f"{booted} kernels booted, {booted * len(STEPS)} steps, {failed} differences")
-    return 1 if failed else 0
+    return boot_each("boots", __doc__, run, _DEFAULT, (len(STEPS), "steps"), arguments)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What modcheck-py and symvers-py write to their standard streams; only the command lines call this."""
+"""What the programs write to their standard streams; only the command lines call this."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # importing typing takes longer than these programs need to start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The exit status of a C program that a closed pipe ends, as a shell tells it.
+CLOSED_PIPE_STATUS = 141
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``, without a buffer; raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def write_error(text: str) -> None:
+    """Write to stderr at once; a stderr that takes nothing is no reason to stop."""
+    try:
+        write_all(2, text.encode("utf-8", "surrogateescape"))
+    except OSError:
+        return
+
+
+def end_of_pipe() -> int:
+    """The exit status where stdout's reader is gone, which ends a C program in silence; stdout leads nowhere then."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return CLOSED_PIPE_STATUS
 
 
 def print_text(text: str) -> None:
