@@ -26,7 +26,7 @@ demo: $(INSTALLED)    ## build the miniature kernel of samples/ and show what it
 test: $(INSTALLED)    ## run the tests that need nothing but Python and gcc (under three minutes)
 	@"$(VENV)/bin/python" -m pytest
 
-conformance: $(INSTALLED)    ## compare with the C programs on Debian's kernels (downloads; under 20 minutes)
+conformance: $(INSTALLED)    ## compare with the C programs on Debian's kernels (downloads; under 25 minutes)
 	@"$(VENV)/bin/python" -m tests.conformance.run
 
 e2e: $(INSTALLED)    ## boot Debian's kernels under qemu and load modules that these programs made
