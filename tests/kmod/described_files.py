@@ -30,6 +30,7 @@ import lzma
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
@@ -76,7 +77,8 @@ def _content(kind: str, path: str, lines: Sequence[str]) -> bytes:
 def _module(path: str, lines: Sequence[str]) -> bytes:
     orders = [line[1:].split(maxsplit=3) for line in lines if line.startswith("!")]
     entries = [line for line in lines if not line.startswith("!")]
-    elf = ElfWriter(**{order[1]: int(order[2]) for order in orders if order[0] == "header"})
+    header: dict[str, Any] = {order[1]: int(order[2]) for order in orders if order[0] == "header"}
+    elf = ElfWriter(**header)
     elf.section(".text", data=bytes(16))
     if ["without", ".modinfo"] not in orders:
         elf.section(".modinfo", data="".join(entry + "\0" for entry in entries).encode())
