@@ -6,6 +6,7 @@
 #define __used       __attribute__((__used__))
 #define __visible    __attribute__((__externally_visible__))
 #define __section(s) __attribute__((__section__(s)))
+#define __aligned(n) __attribute__((__aligned__(n)))
 
 #define __PASTE_(a, b) a##b
 #define __PASTE(a, b)  __PASTE_(a, b)

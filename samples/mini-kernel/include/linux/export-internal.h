@@ -16,9 +16,11 @@ struct kernel_symbol {
 	const char *name_space;
 };
 
+/* Its own alignment, not a larger one that the compiler prefers: a table has no gaps. */
 #define __KSYMTAB(symbol, gpl, ns)                                      \
 	extern const char __exported_##symbol[] __asm__(#symbol);       \
 	static const struct kernel_symbol __ksymtab_##symbol __used     \
+	__aligned(__alignof__(struct kernel_symbol))                    \
 	__section("__ksymtab" gpl) = { __exported_##symbol, #symbol, ns }
 
 #define KSYMTAB_FUNC(symbol, gpl, ns) __KSYMTAB(symbol, gpl, ns)
