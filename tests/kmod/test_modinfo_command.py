@@ -15,6 +15,7 @@ import pytest
 from tests.kmod.described_files import write_described
 from tests.kmod.test_modinfo import ROOT, run
 from tests.modpost.elf_writer import ElfWriter
+from tests.permissions import ARE_IGNORED
 
 MODULE = "module foo.ko\n  license=GPL\n"
 
@@ -52,7 +53,7 @@ def test_a_pipe_nobody_writes_to(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(ARE_IGNORED, reason="permissions do not stop root: test_permissions runs it")
 def test_unreadable_module(tmp_path: Path) -> None:
     """Check that a module without permission is one line, and that the next one is processed."""
     write_described(MODULE + "module bar.ko\n  license=BSD\n", tmp_path)
